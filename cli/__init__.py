@@ -1,0 +1,1 @@
+"""The `roadworthy` command: parse, call one function, print what it yields."""

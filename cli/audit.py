@@ -1,0 +1,51 @@
+"""`roadworthy audit`: replay everything that can be checked without data, GPU or torch."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import JsonOption, KeyOption, RegistryOption, is_folder, pulled
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(audit)
+
+
+def audit(
+    subject: Annotated[str, typer.Argument(metavar="DIR|REF", help="A snapshot folder, a run, or a reference.")],
+    registry: RegistryOption = None,
+    key: KeyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check digests, signature, metric, clocks and card of a snapshot."""
+    from roadworthy.model_cards import audit as check
+    from roadworthy.registry import open_registry, trusted_keys
+
+    from .output import emit, metric_document, metric_line
+
+    keys = trusted_keys(extra=key or ())
+    folder = Path(subject) if is_folder(subject) else pulled(open_registry(registry), subject, keys)
+    if (folder / "run.json").is_file():
+        folder = folder / "candidate"
+    result = check(folder, keys)
+    metric = result.certificate.claim.metric if result.certificate else None
+    if json:
+        emit(
+            {
+                "ok": result.ok,
+                "reasons": result.reasons,
+                "checks": result.checks,
+                "metric": metric_document(metric),
+                "signers": result.signers,
+            }
+        )
+    else:
+        for line in result.checks:
+            typer.echo(f"  ✓ {line}")
+        for line in result.reasons:
+            typer.echo(f"  ✗ {line}")
+        typer.echo(f"{'yes' if result.ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}")
+    if not result.ok:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""`roadworthy demo`: to be written."""

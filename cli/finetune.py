@@ -1,0 +1,88 @@
+"""`roadworthy finetune`: a start and a data folder in, a run with a candidate out."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from .options import DeviceOption, JsonOption, KeyOption, RegistryOption, is_folder, pulled
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(finetune)
+
+
+def finetune(
+    start: Annotated[str, typer.Argument(metavar="REF|SYSTEM", help="A reference, a snapshot folder, a system, or timm:NAME.")],
+    data: Annotated[Path, typer.Option(help="A folder for each class, with or without train/val/test above.")],
+    out: Annotated[Path, typer.Option(help="The run's folder. One that was stopped goes on.")],
+    target: Annotated[Optional[str], typer.Option(help="Stop when this holds on validation: 'top1>=0.95'.")] = None,  # noqa: UP007, UP045
+    seed: Annotated[Optional[int], typer.Option(help="Replay a run; by default the system's entropy.")] = None,  # noqa: UP007, UP045
+    epochs: Annotated[Optional[int], typer.Option(help="The most epochs to train.")] = None,  # noqa: UP007, UP045
+    device: DeviceOption = None,
+    image_size: Annotated[Optional[int], typer.Option(help="Crop in pixels; by default the start's.")] = None,  # noqa: UP007, UP045
+    batch_size: Annotated[Optional[int], typer.Option(help="Images in a step.")] = None,  # noqa: UP007, UP045
+    learning_rate: Annotated[Optional[float], typer.Option(help="At its peak.")] = None,  # noqa: UP007, UP045
+    leave_out_leaked: Annotated[
+        bool, typer.Option("--leave-out-leaked", help="Do not train on images that are also in the test part.")
+    ] = False,
+    registry: RegistryOption = None,
+    key: KeyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Fine-tune a model on your images until the target holds."""
+    import psutil
+
+    from roadworthy.model_cards import CATALOGUE
+    from roadworthy.registry import open_registry, trusted_keys
+
+    from .output import clocks_document, emit, metric_document, metric_line, note, progress
+
+    origin: Path | str = start
+    reference = None
+    if is_folder(start):
+        origin = Path(start)
+    elif start not in CATALOGUE and not start.startswith("timm:") and "/" in start:
+        origin, reference = pulled(open_registry(registry), start, trusted_keys(extra=key or ())), start
+    with progress() as report:
+        report("starting torch", 0, 1)
+        from roadworthy.finetune import finetune as run
+
+        report("starting torch", 1, 1)
+        result = run(
+            origin,
+            data=data,
+            out=out,
+            target=target,
+            seed=seed,
+            epochs=epochs,
+            device=device,
+            image_size=image_size,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            leave_out_leaked=leave_out_leaked,
+            reference=reference,
+            process_started=psutil.Process().create_time(),
+            report=report,
+        )
+    if json:
+        emit(
+            {
+                "run": result.run,
+                "target_met": result.target_met,
+                "metric": metric_document(result.metric),
+                "tts": clocks_document(result.tts),
+            }
+        )
+    else:
+        if result.metric is not None:
+            typer.echo(f"validation: {metric_line(result.metric)}")
+        if result.tts is not None:
+            t = result.tts
+            typer.echo(f"time: run {t.run:.1f} s, total {t.total:.1f} s, train only {t.train_only:.1f} s")
+        typer.echo(f"run: {result.run}")
+        note(f"Next: roadworthy verify {result.run} --data {data}")
+    if target is not None and not result.target_met:
+        note(f"roadworthy: the target {target} did not hold. Expected it within the epochs; give more --epochs or data.")
+        raise typer.Exit(1)

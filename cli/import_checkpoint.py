@@ -1,0 +1,48 @@
+"""`roadworthy import`: a foreign checkpoint becomes an uncertified draft."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from .options import JsonOption, RegistryOption
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(name="import")(import_checkpoint)
+
+
+def import_checkpoint(
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors, .pth or .pt file.")],
+    reference: Annotated[str, typer.Argument(metavar="NAME", help="team/name; the draft is team/name@main.")],
+    system: Annotated[str, typer.Option(help="A system of the catalogue, or timm:ARCHITECTURE.")],
+    source: Annotated[Optional[str], typer.Option(help="Where the file comes from.")] = None,  # noqa: UP007, UP045
+    claim: Annotated[Optional[str], typer.Option(help="What its upstream claims; quoted as not verified.")] = None,  # noqa: UP007, UP045
+    licence: Annotated[Optional[str], typer.Option(help="The licence its upstream states.")] = None,  # noqa: UP007, UP045
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Scan and convert a checkpoint (NVIDIA, torchvision, timm layout) into a draft."""
+    import tempfile
+
+    from roadworthy.model_cards.certificate import Upstream
+    from roadworthy.registry import import_draft, open_registry
+
+    from .output import bytes_report, emit, note, progress
+
+    with progress() as report, tempfile.TemporaryDirectory(prefix="roadworthy-import-") as aside:
+        report("starting torch", 0, 1)
+        from roadworthy.finetune import import_checkpoint as convert
+
+        report("starting torch", 1, 1)
+        upstream = Upstream(source=source or checkpoint.name, claim=claim, licence=licence)
+        done = convert(checkpoint, system=system, out=Path(aside) / "snapshot", upstream=upstream)
+        draft = import_draft(
+            open_registry(registry), done.snapshot, reference, progress=bytes_report(report, f"storing {reference} (MB)")
+        )
+    if json:
+        emit({"reference": draft, "layout": done.layout, "parameters": done.parameters, "dropped": done.dropped})
+    else:
+        typer.echo(f"{draft}: {done.parameters:,} parameters, converted from the {done.layout} layout")
+        note("It is an uncertified draft: its accuracy was not measured here.")

@@ -1,0 +1,61 @@
+"""The app, and the one place where an error becomes a message and an exit code."""
+
+import os
+import sys
+
+import typer
+
+from . import audit, demo, finetune, import_checkpoint, models, publish, pull, show, verify
+
+app = typer.Typer(
+    name="roadworthy",
+    help="Models whose accuracy and time-to-solution were measured: pull, fine-tune, verify, publish.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's help costs a tenth of a second at every start
+)
+for command in (models, show, pull, finetune, verify, audit, publish, import_checkpoint, demo):
+    command.register(app)
+
+YES, NO, BAD_INPUT, STORAGE, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main() -> None:
+    """Runs the command line and exits: 0 yes, 1 no, 2 bad input or usage, 3 storage or network."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code."""
+    try:
+        code = app(arguments, standalone_mode=True)
+        return int(code or 0)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    except KeyboardInterrupt:
+        print("roadworthy: stopped. The same command goes on where it was.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`| head`); python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return YES
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    from roadworthy.model_cards.errors import CheckError, InputError, NotFoundError, RoadworthyError
+
+    if not isinstance(error, RoadworthyError):
+        raise error
+    print(f"roadworthy: {error}", file=sys.stderr)
+    if isinstance(error, CheckError):
+        for reason in error.reasons[1:]:
+            print(f"  also: {reason}", file=sys.stderr)
+        return NO
+    return BAD_INPUT if isinstance(error, (InputError, NotFoundError)) else STORAGE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What a person or a script sees: progress on stderr; facts, or one JSON document, on stdout."""
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+Report = Callable[[str, int, int], None]
+
+
+def emit(document: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(document, indent=2, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, (Path,)) or hasattr(value, "__str__"):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def metric_document(metric: Any) -> dict[str, Any] | None:
+    """The fields of a metric that scripts rely on."""
+    if metric is None:
+        return None
+    return {name: getattr(metric, name) for name in ("name", "protocol", "value", "low", "high", "n")}
+
+
+def clocks_document(clocks: Any) -> dict[str, Any] | None:
+    """The three clocks, in seconds."""
+    if clocks is None:
+        return None
+    return {name: getattr(clocks, name) for name in ("run", "total", "train_only")}
+
+
+def metric_line(metric: Any) -> str:
+    """``top1 94.32 % (92.2 to 95.9, n = 634, image-top1-…@1)``."""
+    return (
+        f"{metric.name} {100 * metric.value:.2f} % "
+        f"({100 * metric.low:.1f} to {100 * metric.high:.1f}, n = {metric.n}, {metric.protocol})"
+    )
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Report]:
+    """A bar for each stage on stderr, with rate and time left; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            elif done < (bars.tasks[bars.task_ids.index(tasks[stage])].completed or 0):
+                bars.reset(tasks[stage], total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def bytes_report(report: Report, stage: str) -> Callable[[int, int], None]:
+    """A report for functions that count bytes, shown in MB."""
+    return lambda done, total: report(stage, done // 1_000_000, max(1, total // 1_000_000))
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr, so that stdout stays for facts."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,49 @@
+"""`roadworthy publish`: through the gate into the registry."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import JsonOption, KeyOption, RegistryOption
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(publish)
+
+
+def publish(
+    subject: Annotated[Path, typer.Argument(metavar="RUN|DIR", help="A verified run or snapshot folder.")],
+    reference: Annotated[str, typer.Argument(metavar="REF", help="The new version: team/name@1.0.0.")],
+    alias: Annotated[str, typer.Option(help="The alias to move to it.")] = "latest",
+    registry: RegistryOption = None,
+    key: KeyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Publish a verified snapshot as an immutable version; refused without its certificate."""
+    from roadworthy.model_cards import CheckError
+    from roadworthy.registry import open_registry, trusted_keys
+    from roadworthy.registry import publish as put
+
+    from .output import bytes_report, emit, progress
+
+    folder = subject / "candidate" if (subject / "run.json").is_file() else subject
+    try:
+        with progress() as report:
+            done = put(
+                open_registry(registry),
+                folder,
+                reference,
+                keys=trusted_keys(extra=key or ()),
+                alias=alias,
+                progress=bytes_report(report, f"publishing {reference} (MB)"),
+            )
+    except CheckError as error:
+        if json:
+            emit({"ok": False, "reasons": error.reasons or (str(error),), "reference": reference})
+        raise
+    if json:
+        emit({"ok": True, "reasons": [], "reference": done.reference, "commit": done.manifest.commit, "moved": done.moved})
+    else:
+        typer.echo(f"published {done.reference} (commit {done.manifest.commit[:12]})")

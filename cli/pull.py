@@ -1,0 +1,40 @@
+"""`roadworthy pull`: verified bytes into the Hub cache, or into a folder."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from .options import JsonOption, KeyOption, RegistryOption
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(pull)
+
+
+def pull(
+    reference: Annotated[str, typer.Argument(metavar="REF", help="team/name@1.0.0 or team/name@alias.")],
+    to: Annotated[Optional[Path], typer.Option(help="A folder for plain files, instead of the Hub cache.")] = None,  # noqa: UP007, UP045
+    registry: RegistryOption = None,
+    key: KeyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Pull a version; every byte is checked. Prints the path of the snapshot."""
+    from roadworthy.registry import open_registry, trusted_keys
+    from roadworthy.registry import pull as fetch
+
+    from .output import bytes_report, emit, progress
+
+    with progress() as report:
+        path = fetch(
+            open_registry(registry),
+            reference,
+            to=to,
+            keys=trusted_keys(extra=key or ()),
+            progress=bytes_report(report, f"pulling {reference} (MB)"),
+        )
+    if json:
+        emit({"reference": reference, "path": path})
+    else:
+        typer.echo(path)

@@ -1,0 +1,47 @@
+"""`roadworthy show`: one version, its figures, its files, its certificate."""
+
+from typing import Annotated
+
+import typer
+
+from .options import JsonOption, RegistryOption
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(show)
+
+
+def show(
+    reference: Annotated[str, typer.Argument(metavar="REF", help="team/name@1.0.0 or team/name@alias.")],
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show one version: metric, time-to-solution, data, parent, files."""
+    from roadworthy.registry import open_registry
+    from roadworthy.registry import show as find
+
+    from .output import emit, metric_line
+
+    details = find(open_registry(registry), reference)
+    if json:
+        emit(details)
+        return
+    lines = [("reference", str(details.reference)), ("system", details.system or "unknown"), ("task", details.task or "")]
+    lines.append(("metric", metric_line(details.metric) if details.metric else "not measured (uncertified draft)"))
+    t = details.tts
+    tts = f"run {t.run:.1f} s, total {t.total:.1f} s, train only {t.train_only:.1f} s" if t else "not measured"
+    lines.append(("time-to-solution", tts))
+    if details.verdicts is not None:
+        v = details.verdicts
+        lines.append(("verdicts", f"reproduced: {_yes(v.reproduced)}, generalises: {_yes(v.generalises)}"))
+    lines.append(("parent", str(details.parent) if details.parent else "none"))
+    lines.append(("created", details.created))
+    for name, value in lines:
+        typer.echo(f"{name:<18}{value}")
+    for file in details.files:
+        typer.echo(f"{'':<18}{file.sha256[:16]}  {file.size:>12,}  {file.path}")
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

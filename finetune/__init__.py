@@ -1,0 +1,44 @@
+"""What needs torch: fine-tuning, evaluation in a clean process, opening a model.
+
+A start and a data folder in, a run folder out; then a measurement that knows nothing of the run::
+
+    from pathlib import Path
+    from roadworthy.finetune import finetune, load, verify
+    from roadworthy.registry import signing_key
+
+    run = finetune(Path("snapshot"), data="xrays", out="run", target="top1>=0.92")
+    verified = verify(run.run, data="xrays", signer=signing_key())
+    if verified.ok:
+        model = load(verified.snapshot)
+        print(model.classify([Path("xrays/test/NORMAL/1.jpeg")]))
+
+Names are imported when they are first used, because torch takes seconds and `verify` does without it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .import_file import Imported, import_checkpoint
+    from .open_model import Classifier, load
+    from .run import Finetuned, finetune
+    from .verification import Verified, verify
+
+__all__ = ["Classifier", "Finetuned", "Imported", "Verified", "finetune", "import_checkpoint", "load", "verify"]
+
+_HOME = {
+    "Classifier": "open_model",
+    "Finetuned": "run",
+    "Imported": "import_file",
+    "Verified": "verification",
+    "finetune": "run",
+    "import_checkpoint": "import_file",
+    "load": "open_model",
+    "verify": "verification",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

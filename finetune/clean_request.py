@@ -1,0 +1,42 @@
+"""What goes into the clean process and what comes out: the seam, free of torch."""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from roadworthy.model_cards import FileEntry, Protocol
+from roadworthy.model_cards.certificate import Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """``out`` is an empty folder; ``parent`` a snapshot to be measured on the same examples."""
+
+    snapshot: str
+    parent: str | None
+    data: str
+    out: str
+    device: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the clean process found. Its evidence lies beside it as test.jsonl and parent.jsonl."""
+
+    task: str
+    system: str
+    architecture: str
+    parameters: int
+    architecture_sha256: str
+    protocol: Protocol
+    labels: tuple[str, ...]
+    split_rule: str
+    n: int
+    fingerprint: str
+    files: tuple[FileEntry, ...]
+    environment: Environment
+    parent_not_compared: str | None
+
+
+REQUEST = TypeAdapter(Request)
+MEASURED = TypeAdapter(Measured)

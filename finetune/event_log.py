@@ -1,0 +1,43 @@
+"""The run's event log: MLLOG lines through mlperf-logging, appended and flushed one by one."""
+
+import logging
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from mlperf_logging.mllog.mllog import MLLogger
+
+_ROOM = Path(__file__).resolve().parent
+
+
+class EventLog:
+    """Writes one log. A killed run's log goes on where it ended."""
+
+    def __init__(self, path: Path) -> None:
+        self._handler = logging.FileHandler(path, encoding="utf-8")
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        # A logger of its own, outside the process's tree: two runs in one process do not mix.
+        logger = logging.Logger(f"roadworthy.events.{path}")
+        logger.addHandler(self._handler)
+        # root_dir keeps this machine's folders out of a file that will be published.
+        self._log = MLLogger(logger, default_namespace="roadworthy", root_dir=str(_ROOM.parent))
+
+    def __enter__(self) -> "EventLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._handler.close()
+
+    def event(self, key: str, value: Any = None, **metadata: Any) -> None:
+        """A point in time."""
+        self._log.event(key, value, metadata=metadata, stack_offset=2)
+
+    def start(self, key: str, value: Any = None, **metadata: Any) -> None:
+        """The start of an interval."""
+        self._log.start(key, value, metadata=metadata, stack_offset=2)
+
+    def end(self, key: str, value: Any = None, **metadata: Any) -> None:
+        """The end of an interval."""
+        self._log.end(key, value, metadata=metadata, stack_offset=2)

@@ -1,0 +1,138 @@
+"""A user's images as they lie on disk: a folder for each class, with or without train/val/test above it.
+
+data/cats/1.jpg                 one pool: split by content, the same on every machine
+data/train/cats/1.jpg           given parts: train, val (or validation), test; a missing
+data/test/cats/2.jpg            validation part is taken out of train, by content
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from roadworthy.model_cards import InputError
+
+Part = Literal["train", "validation", "test"]
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_PART_NAMES: Mapping[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+VALIDATION_SHARE = 0.15  # of the pool, or of the train part where only that is given
+TEST_SHARE = 0.15  # of the pool
+_AS_EXPECTED = "Expected DIR/CLASS/image.jpg, or DIR/train/CLASS/image.jpg with DIR/test/CLASS/image.jpg."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A file that should be an image: its path, its class's index, its part where the user gave one."""
+
+    path: Path
+    label: int
+    part: Part | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Everything found below a data folder, before a byte of an image was read."""
+
+    root: Path
+    labels: tuple[str, ...]
+    files: tuple[Listed, ...]
+    given: frozenset[Part]
+
+    @property
+    def split_rule(self) -> str:
+        """How the parts come about, in words that a card can print."""
+        if not self.given:
+            return (
+                f"by content: the pixels' SHA-256 puts {TEST_SHARE:.0%} into test and "
+                f"{VALIDATION_SHARE:.0%} into validation"
+            )
+        folders = ", ".join(sorted(self.given))
+        if "validation" in self.given:
+            return f"as given by the folders {folders}"
+        return f"as given by the folders {folders}; validation is {VALIDATION_SHARE:.0%} of train, by content"
+
+    def part_of(self, listed: Listed, identity: str) -> Part:
+        """The part an image belongs to; equal pixels always fall into the same part."""
+        if listed.part in ("validation", "test"):
+            return listed.part
+        share = int(identity[:15], 16) / 16**15
+        if listed.part == "train":
+            carve = "validation" not in self.given and share < VALIDATION_SHARE
+            return "validation" if carve else "train"
+        if share < TEST_SHARE:
+            return "test"
+        return "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"
+
+
+def list_folder(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing:
+    """Lists a data folder. ``labels`` fixes the classes and their order, as a trained model has them.
+
+    Raises:
+        InputError: no folder, no image, fewer than two classes, an empty class, or an unknown class.
+    """
+    if not root.is_dir():
+        raise InputError(f"no data folder at {root}. {_AS_EXPECTED}")
+    parts = {_PART_NAMES[d.name.lower()]: d for d in _folders(root) if d.name.lower() in _PART_NAMES}
+    given = frozenset(parts) if "train" in parts or "test" in parts else frozenset()
+    tops: dict[Part | None, Path] = {part: folder for part, folder in parts.items() if given} or {None: root}
+    found = sorted({d.name for top in tops.values() for d in _folders(top)})
+    if labels is None:
+        labels = tuple(found)
+        _check_classes(root, labels)
+    unknown = sorted(set(found) - set(labels))
+    if unknown:
+        raise InputError(
+            f"{root} has a class the model was not trained on: {unknown[0]!r}. "
+            f"Expected only: {', '.join(labels[:10])}. Rename the folder, or fine-tune on these classes first."
+        )
+    index = {label: number for number, label in enumerate(labels)}
+    files = tuple(
+        Listed(path=path, label=index[folder.name], part=part)
+        for part, top in tops.items()
+        for folder in _folders(top)
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
+    if not files:
+        raise InputError(f"0 images in {root}. {_AS_EXPECTED} Known endings: {' '.join(sorted(IMAGE_SUFFIXES))}.")
+    listing = Listing(root=root, labels=labels, files=files, given=given)
+    _check_empty(listing)
+    return listing
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(d for d in folder.iterdir() if d.is_dir() and not d.name.startswith("."))
+
+
+def _check_classes(root: Path, labels: tuple[str, ...]) -> None:
+    if len(labels) == 1:
+        raise InputError(f"only one class in {root}: {labels[0]!r}. A classifier needs at least two. {_AS_EXPECTED}")
+    folded: dict[str, str] = {}
+    for label in labels:
+        other = folded.setdefault(label.casefold(), label)
+        if other != label:
+            raise InputError(
+                f"the classes {other!r} and {label!r} in {root} differ only in case; some disks cannot hold both "
+                "and most such pairs are one class. Rename or merge one of them."
+            )
+
+
+def _check_empty(listing: Listing) -> None:
+    needed: frozenset[Part | None] = frozenset({"train"}) if "train" in listing.given else frozenset({None})
+    if listing.given and "train" not in listing.given:
+        return  # a test folder alone may lack a class
+    have = {listed.label for listed in listing.files if listed.part in needed}
+    empty = [label for number, label in enumerate(listing.labels) if number not in have]
+    if empty:
+        raise InputError(
+            f"class {empty[0]!r} in {listing.root} has 0 images to train on. "
+            "Expected at least one image in each class folder. Add images, or remove the folder."
+        )

@@ -1,0 +1,76 @@
+"""A foreign checkpoint becomes a snapshot: scanned, converted to safetensors, its claims only quoted."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from timm.data import ImageNetInfo
+
+from roadworthy.model_cards import InputError
+from roadworthy.model_cards.catalogue import CATALOGUE
+from roadworthy.model_cards.certificate import Upstream
+from roadworthy.model_cards.draft_card import render_draft
+from roadworthy.model_cards.snapshot import CARD
+
+from .architectures import build, default_classes, fingerprint
+from .checkpoint_layouts import convert
+from .foreign import read_checkpoint
+from .model_config import ModelConfig
+from .open_model import save
+from .protocols import default_protocol
+from .run import named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """The snapshot, the checkpoint's layout, and what of it was left out."""
+
+    snapshot: Path
+    layout: str
+    parameters: int
+    dropped: tuple[str, ...]
+
+
+def import_checkpoint(
+    checkpoint: Path | str,
+    *,
+    system: str,
+    out: Path | str,
+    labels: tuple[str, ...] | None = None,
+    upstream: Upstream | None = None,
+) -> Imported:
+    """Converts a checkpoint file (NVIDIA, torchvision or timm layout) into the snapshot folder ``out``.
+
+    Args:
+        system: a name of the catalogue or ``timm:ARCHITECTURE``.
+        labels: the classes, in the order of the head; by default ImageNet's where there are 1000.
+        upstream: where the file comes from and what is claimed of it; quoted, not verified.
+
+    Raises:
+        InputError: a file that would run code, is damaged, or fits no layout of the architecture.
+    """
+    architecture, name = named(system)
+    classes = len(labels) if labels else default_classes(architecture)
+    converted = convert(read_checkpoint(Path(checkpoint)), architecture, num_classes=classes)
+    model = build(architecture, num_classes=classes)
+    model.load_state_dict(converted.state_dict)
+    parameters = fingerprint(model).parameters
+    if name in CATALOGUE and classes == CATALOGUE[name].classes and parameters != CATALOGUE[name].parameters:
+        raise InputError(f"{name} has {CATALOGUE[name].parameters:,} parameters; this checkpoint {parameters:,}.")
+    config = ModelConfig(
+        architecture=architecture,
+        system=name,
+        labels=labels or _labels(classes),
+        protocol=default_protocol(architecture, name),
+        upstream=upstream or Upstream(source=Path(checkpoint).name, claim=None, licence=None),
+    )
+    folder = Path(out)
+    save(folder, model, config)
+    card = render_draft(system=name, task="image-classification", parameters=parameters, upstream=config.upstream)
+    (folder / CARD).write_bytes(card)
+    return Imported(snapshot=folder, layout=converted.layout, parameters=parameters, dropped=converted.dropped)
+
+
+def _labels(classes: int) -> tuple[str, ...]:
+    if classes == 1000:
+        return tuple(ImageNetInfo("imagenet-1k").label_names())
+    return tuple(str(number) for number in range(classes))

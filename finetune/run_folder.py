@@ -1,0 +1,133 @@
+"""A run: one training attempt in one folder.
+
+run.json           the run's specification, written before the data is touched, never changed
+data.json          what the data turned out to be: counts, fingerprints, ids of what was trained on
+events.log         MLLOG lines: the clocks and the curve
+checkpoint.pt      where it stands; replaced as a whole
+cache/             decoded images
+candidate/         the snapshot that will be verified and published
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from roadworthy.model_cards import InputError, Metric, StorageError, Target
+from roadworthy.model_cards.certificate import Data, Environment, Start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """Everything that is decided before a run touches its data."""
+
+    start: Start
+    start_folder: str | None
+    start_certificate_sha256: str | None
+    architecture: str
+    system: str
+    data: str
+    image_size: int | None
+    leave_out_leaked: bool
+    target: Target | None
+    seed: int
+    replayed_seed: bool
+    device: str
+    recipe: dict[str, Any]
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunData:
+    """What the data turned out to be, the ids that were trained or stopped on, the last validation metric."""
+
+    data: Data
+    seen: tuple[str, ...]
+    validation: Metric | None
+
+
+_T = TypeVar("_T")
+_SPEC = TypeAdapter(RunSpec)
+_DATA = TypeAdapter(RunData)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of a run, by name."""
+
+    root: Path
+
+    @property
+    def spec_file(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def data_file(self) -> Path:
+        return self.root / "data.json"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.log"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.root / "checkpoint.pt"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def candidate(self) -> Path:
+        return self.root / "candidate"
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a run was begun here."""
+        return self.spec_file.is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the candidate is complete; its data file is written last."""
+        return self.data_file.is_file()
+
+    def write_spec(self, spec: RunSpec) -> None:
+        """Raises StorageError where the folder cannot be written."""
+        self._write(self.spec_file, dataclasses.asdict(spec))
+
+    def write_data(self, data: RunData) -> None:
+        """Marks the run as finished."""
+        self._write(self.data_file, dataclasses.asdict(data))
+
+    def read_spec(self) -> RunSpec:
+        """Raises InputError where the file is missing or was edited into something else."""
+        return self._read(self.spec_file, _SPEC)
+
+    def read_data(self) -> RunData:
+        """Raises InputError where the run is not finished."""
+        return self._read(self.data_file, _DATA)
+
+    def _write(self, path: Path, document: Any) -> None:
+        aside = path.with_suffix(".tmp")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json.dumps(document, indent=2), encoding="utf-8")
+            aside.replace(path)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {path}: {error.strerror}. Expected a folder that can be written; choose another --out."
+            ) from error
+
+    def _read(self, path: Path, form: "TypeAdapter[_T]") -> _T:
+        try:
+            return form.validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise InputError(
+                f"{self.root} is not a finished run: {path.name} is missing. Run the same finetune command again."
+            ) from None
+        except ValidationError as error:
+            place = ".".join(map(str, error.errors()[0]["loc"]))
+            raise InputError(f"{path} was edited: {place}: {error.errors()[0]['msg']}. Start a new run.") from error

@@ -1,0 +1,325 @@
+"""Verification: the number that will stand on the card, measured by a process that knows nothing of it.
+
+No torch here: this side starts the clean process, reads its evidence, recomputes the metric, binds
+everything into a certificate, signs it and renders the card.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner
+
+from roadworthy.model_cards import CheckError, InputError, Metric, StorageError, Target, card, clocks, errors, evidence
+from roadworthy.model_cards.audit import compare_rows
+from roadworthy.model_cards.certificate import (
+    Certificate,
+    Claim,
+    Data,
+    Parent,
+    SplitRecord,
+    Start,
+    Training,
+    Verdicts,
+    from_statement,
+    to_statement,
+)
+from roadworthy.model_cards.envelope import payload_of, seal
+from roadworthy.model_cards.protocol import score
+from roadworthy.model_cards.snapshot import (
+    CERTIFICATE,
+    EVENTS,
+    EVIDENCE,
+    PARENT_EVIDENCE,
+    FileEntry,
+    list_files,
+)
+
+from .clean_request import MEASURED, REQUEST, Measured, Request
+from .run_folder import RunData, RunFolder, RunSpec
+
+Report = Callable[[str, int, int], None]
+
+# What a process needs to find its libraries and its GPU, and nothing that training may have set.
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT", "OMP_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """``ok``: the target was met and nothing was leaked. ``agreement``: share of equal predictions with an
+    earlier certificate of the same snapshot, where there is one."""
+
+    ok: bool
+    reasons: tuple[str, ...]
+    metric: Metric
+    snapshot: Path
+    certified: bool
+    claim: Claim | None
+    agreement: float | None
+
+
+def verify(
+    snapshot: Path | str,
+    *,
+    data: Path | str,
+    signer: CryptoSigner,
+    target: Target | str | None = None,
+    device: str | None = None,
+    report: Report = lambda stage, done, total: None,
+) -> Verified:
+    """Measures a run's candidate, or a snapshot folder, on the test part of ``data`` in a clean process.
+
+    A run or an uncertified folder receives evidence, a signed certificate and a card. A folder that has a
+    certificate is only measured again and compared with it; nothing in it changes.
+
+    Raises:
+        InputError: no snapshot, no target, or data that cannot be measured on.
+        StorageError: the folder cannot be written, or the clean process died.
+    """
+    folder = Path(snapshot)
+    run = RunFolder(folder)
+    spec, seen = (run.read_spec(), run.read_data()) if run.is_run else (None, None)
+    packaged = run.candidate if run.is_run else folder
+    if not packaged.is_dir():
+        raise InputError(f"no snapshot at {packaged}. Expected a run, a snapshot folder or a reference.")
+    goal = Target.parse(target) if isinstance(target, str) else target
+    goal = goal or (spec.target if spec else None)
+    certified = (packaged / CERTIFICATE).is_file() and not run.is_run
+    if goal is None and not certified:
+        raise InputError("no target to verify against. State one, for example --target 'top1>=0.9'.")
+    with tempfile.TemporaryDirectory(prefix="roadworthy-verify-") as aside:
+        parent = spec.start_folder if spec and spec.start.kind == "parent" else None
+        # What an earlier verification of this run left behind is measured anew, not built upon.
+        if run.is_run:
+            _strip(packaged)
+        measured = _in_clean_process(packaged, Path(data), Path(aside), parent, device, report)
+        if certified:
+            return _compare(packaged, Path(aside), measured)
+        if goal is None:  # told apart above; for the type checker
+            raise InputError("no target to verify against.")
+        return _certify(packaged, Path(aside), measured, Path(data), goal, spec, seen, signer)
+
+
+def _strip(packaged: Path) -> None:
+    for name in (CERTIFICATE, "README.md"):
+        (packaged / name).unlink(missing_ok=True)
+    for name in ("evidence", "plots", ".eval_results"):
+        shutil.rmtree(packaged / name, ignore_errors=True)
+
+
+def _in_clean_process(
+    packaged: Path, data: Path, aside: Path, parent: str | None, device: str | None, report: Report
+) -> Measured:
+    if parent is not None and not Path(parent).is_dir():
+        raise InputError(f"the parent snapshot {parent} is gone; expected it to compare with. Pull it again.")
+    request = Request(
+        snapshot=str(packaged.resolve()), parent=parent, data=str(data.resolve()), out=str(aside), device=device
+    )
+    environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | {"HF_HUB_OFFLINE": "1"}
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        "roadworthy.finetune.clean_process",
+        REQUEST.dump_json(request).decode(),
+    ]
+    with subprocess.Popen(
+        command, env=environment, cwd=aside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            report(*json.loads(line))
+        trouble = process.stderr.read() if process.stderr else ""
+    if process.returncode != 0:
+        raise StorageError(
+            f"the clean process ended with status {process.returncode}; expected evidence. Its last words: "
+            f"{trouble.strip().splitlines()[-1] if trouble.strip() else 'none'}. Nothing was certified."
+        )
+    document = json.loads((aside / "result.json").read_text())
+    if "error" in document:
+        raise getattr(errors, document["error"])(document["message"])
+    return MEASURED.validate_json(json.dumps(document["measured"]))
+
+
+def _certify(
+    packaged: Path,
+    aside: Path,
+    measured: Measured,
+    data: Path,
+    target: Target,
+    spec: RunSpec | None,
+    seen: RunData | None,
+    signer: CryptoSigner,
+) -> Verified:
+    proof = (aside / "test.jsonl").read_bytes()
+    rows = evidence.load(proof)
+    metric = score(measured.protocol, rows)
+    if metric.name != target.metric:
+        raise InputError(
+            f"the target is on {target.metric!r}; protocol {measured.protocol.name} gives {metric.name!r}."
+        )
+    worse_end = metric.low if target.relation == ">=" else metric.high
+    known = set(seen.seen) if seen else set()
+    leaked = sum(row.id in known for row in rows) if seen else None
+    log = packaged / EVENTS
+    road = clocks.read(clocks.parse(log.read_text())) if log.is_file() else None
+    training = None
+    if spec is not None and road is not None and road.clocks is not None:
+        training = Training(
+            recipe=spec.recipe,
+            seed=spec.seed,
+            target=spec.target,
+            clocks=road.clocks,
+            environment=spec.environment,
+            validation=seen.validation if seen else None,
+        )
+    claim = Claim(
+        card_format=card.FORMAT,
+        task=measured.task,
+        system=measured.system,
+        architecture=measured.architecture,
+        parameters=measured.parameters,
+        architecture_sha256=measured.architecture_sha256,
+        protocol=measured.protocol,
+        metric=metric,
+        target=target,
+        verdicts=Verdicts(reproduced=target.met_by(metric.value), generalises=target.met_by(worse_end)),
+        data=_data(measured, data, seen, leaked),
+        start=spec.start if spec else Start(kind="not measured"),
+        environment=measured.environment,
+        evidence_sha256=hashlib.sha256(proof).hexdigest(),
+        measured_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        training=training,
+        parent=_parent(aside, measured, spec, rows),
+    )
+    _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), signer)
+    reasons = tuple(_refusals(claim))
+    return Verified(
+        ok=not reasons,
+        reasons=reasons,
+        metric=metric,
+        snapshot=packaged,
+        certified=True,
+        claim=claim,
+        agreement=None,
+    )
+
+
+def _refusals(claim: Claim) -> list[str]:
+    reasons = []
+    if not claim.verdicts.reproduced:
+        reasons.append(f"target missed: {claim.metric.name} {claim.metric.value:.4f}, expected {claim.target}")
+    if claim.data.exact_duplicates:
+        reasons.append(
+            f"{claim.data.exact_duplicates} of {claim.data.test.n} test images were also trained on, pixel for pixel"
+        )
+    return reasons
+
+
+def _data(measured: Measured, data: Path, seen: RunData | None, leaked: int | None) -> Data:
+    return Data(
+        name=seen.data.name if seen else data.resolve().name,
+        labels=measured.labels,
+        split_rule=measured.split_rule,
+        test=SplitRecord(n=measured.n, fingerprint=measured.fingerprint),
+        train=seen.data.train if seen else None,
+        validation=seen.data.validation if seen else None,
+        exact_duplicates=leaked,
+        near_duplicates=None,
+    )
+
+
+def _parent(aside: Path, measured: Measured, spec: RunSpec | None, rows: tuple[evidence.Row, ...]) -> Parent | None:
+    if spec is None or spec.start.kind == "scratch":
+        return None
+    name = spec.start.reference or "its start"
+    if spec.start.kind == "checkpoint":
+        return Parent(
+            reference=name,
+            certificate_sha256=None,
+            metric=None,
+            comparison=None,
+            not_compared="it is an uncertified draft",
+        )
+    path = aside / "parent.jsonl"
+    if not path.is_file():
+        return Parent(
+            reference=name,
+            certificate_sha256=spec.start_certificate_sha256,
+            metric=None,
+            comparison=None,
+            not_compared=measured.parent_not_compared,
+        )
+    old = evidence.load(path.read_bytes())
+    return Parent(
+        reference=name,
+        certificate_sha256=spec.start_certificate_sha256,
+        metric=score(measured.protocol, old),
+        comparison=compare_rows(rows, old),
+    )
+
+
+def _write(
+    packaged: Path,
+    aside: Path,
+    measured: tuple[FileEntry, ...],
+    claim: Claim,
+    rows: tuple[evidence.Row, ...],
+    curve: tuple[clocks.Point, ...],
+    signer: CryptoSigner,
+) -> None:
+    """Evidence, card, certificate; the certificate last, so that its presence means complete."""
+    _check_unchanged(packaged, measured)
+    try:
+        (packaged / EVIDENCE).parent.mkdir(exist_ok=True)
+        shutil.copyfile(aside / "test.jsonl", packaged / EVIDENCE)
+        if (aside / "parent.jsonl").is_file():
+            shutil.copyfile(aside / "parent.jsonl", packaged / PARENT_EVIDENCE)
+        for path, content in card.render(card.Proof(claim=claim, rows=rows, curve=curve)).items():
+            (packaged / path).parent.mkdir(exist_ok=True)
+            (packaged / path).write_bytes(content)
+        envelope = seal(to_statement(Certificate(files=list_files(packaged), claim=claim)), signer)
+        (packaged / CERTIFICATE).write_bytes(envelope)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the certificate into {packaged}: {error.strerror}. Free space or use a folder you may write."
+        ) from error
+
+
+def _check_unchanged(packaged: Path, measured: tuple[FileEntry, ...]) -> None:
+    if list_files(packaged) != measured:
+        raise CheckError(f"{packaged} changed while it was being measured. Nothing was certified; verify again.")
+
+
+def _compare(packaged: Path, aside: Path, measured: Measured) -> Verified:
+    """A second measurement of a certified snapshot, held against the first."""
+    certificate = from_statement(payload_of((packaged / CERTIFICATE).read_bytes()))
+    claim = certificate.claim
+    rows = evidence.load((aside / "test.jsonl").read_bytes())
+    metric = score(measured.protocol, rows)
+    reasons, agreement = [], None
+    if measured.fingerprint != claim.data.test.fingerprint:
+        reasons.append("this data is not the certificate's test data, so the figures cannot be compared")
+    else:
+        first = evidence.load((packaged / EVIDENCE).read_bytes())
+        same = sum(a.prediction == b.prediction for a, b in zip(rows, first, strict=True))
+        agreement = same / len(rows)
+    if not claim.target.met_by(metric.value):
+        reasons.append(f"target missed: {metric.name} {metric.value:.4f}, expected {claim.target}")
+    return Verified(
+        ok=not reasons,
+        reasons=tuple(reasons),
+        metric=metric,
+        snapshot=packaged,
+        certified=False,
+        claim=claim,
+        agreement=agreement,
+    )

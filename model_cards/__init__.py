@@ -1,0 +1,48 @@
+"""What a model is and what was proven of it. No torch, no storage.
+
+A claim is measured elsewhere; here it is scored, bound, signed, rendered and audited::
+
+    >>> from roadworthy.model_cards import Row, image_top1, score
+    >>> protocol = image_top1(resize=256, crop=224, interpolation="bilinear", mean=(0, 0, 0), std=(1, 1, 1))
+    >>> rows = [Row(id=str(i), truth=0, prediction=int(i == 9), confidence=0.8) for i in range(10)]
+    >>> metric = score(protocol, rows)
+    >>> f"{metric.value} [{metric.low:.3f}, {metric.high:.3f}] n={metric.n}"
+    '0.9 [0.596, 0.982] n=10'
+"""
+
+from .audit import Audit, audit
+from .catalogue import CATALOGUE, System
+from .certificate import Certificate, Claim
+from .errors import CheckError, DamagedError, InputError, NotFoundError, RoadworthyError, StorageError
+from .evidence import Row
+from .protocol import Metric, Protocol, image_top1, score
+from .snapshot import FileEntry, list_files
+from .statistics import Interval, PairedComparison, compare_paired, wilson
+from .target import Target
+
+__all__ = [
+    "CATALOGUE",
+    "Audit",
+    "Certificate",
+    "CheckError",
+    "Claim",
+    "DamagedError",
+    "FileEntry",
+    "InputError",
+    "Interval",
+    "Metric",
+    "NotFoundError",
+    "PairedComparison",
+    "Protocol",
+    "RoadworthyError",
+    "Row",
+    "StorageError",
+    "System",
+    "Target",
+    "audit",
+    "compare_paired",
+    "image_top1",
+    "list_files",
+    "score",
+    "wilson",
+]

@@ -1,0 +1,144 @@
+"""Audit: everything about a snapshot that can be checked without its data, a GPU, or torch.
+
+Digests of all files, the signature, the metric recomputed from the evidence, the data's fingerprint,
+the clocks read off the event log again, and the card rendered again and compared byte for byte.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from securesystemslib.signer import Key
+
+from . import card, clocks, evidence
+from .certificate import Certificate, from_statement
+from .envelope import open_envelope
+from .errors import RoadworthyError
+from .protocol import Metric, score
+from .snapshot import CERTIFICATE, EVENTS, EVIDENCE, PARENT_EVIDENCE, FileEntry, list_files
+from .statistics import PairedComparison, compare_paired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The outcome: ``checks`` that were passed, ``reasons`` for a no; ``ok`` when there is none."""
+
+    ok: bool
+    reasons: tuple[str, ...]
+    checks: tuple[str, ...]
+    certificate: Certificate | None
+    signers: tuple[str, ...]
+
+
+def audit(folder: Path, keys: Sequence[Key]) -> Audit:
+    """Audits the snapshot in ``folder``; a signature counts if one of ``keys`` made it.
+
+    Raises:
+        InputError: ``folder`` is not a snapshot folder. Everything else is a reason in the result.
+    """
+    files = list_files(folder)
+    path = folder / CERTIFICATE
+    if not path.is_file():
+        return _no("no certificate.json: this snapshot is a draft. Measure it: roadworthy verify DIR --data DIR")
+    try:
+        opened = open_envelope(path.read_bytes(), keys)
+        certificate = from_statement(opened.payload)
+    except RoadworthyError as error:
+        return _no(str(error))
+    checks = [f"signature of key {opened.signers[0][:16]} holds"]
+    reasons = list(_digests(certificate.files, files))
+    if not reasons:
+        checks.append(f"digests of {len(certificate.files)} files match")
+        try:
+            reasons += _replay(folder, certificate, checks)
+        except (RoadworthyError, OSError, LookupError, TypeError, ValueError) as error:
+            # Signed bytes that cannot be replayed are a no, whatever exactly is wrong with them.
+            reasons.append(f"the evidence cannot be replayed: {error}")
+    return Audit(
+        ok=not reasons,
+        reasons=tuple(reasons),
+        checks=tuple(checks),
+        certificate=certificate,
+        signers=opened.signers,
+    )
+
+
+def _no(reason: str) -> Audit:
+    return Audit(ok=False, reasons=(reason,), checks=(), certificate=None, signers=())
+
+
+def _digests(certified: Sequence[FileEntry], found: Sequence[FileEntry]) -> Iterator[str]:
+    here = {f.path: f for f in found if f.path != CERTIFICATE}
+    for file in certified:
+        other = here.pop(file.path, None)
+        if other is None:
+            yield f"{file.path} is missing; the certificate covers it"
+        elif other.sha256 != file.sha256:
+            yield (
+                f"{file.path} was changed after it was certified: expected sha256 {file.sha256[:16]}…, "
+                f"found {other.sha256[:16]}…"
+            )
+    for path in here:
+        yield f"{path} is not covered by the certificate"
+
+
+def _replay(folder: Path, certificate: Certificate, checks: list[str]) -> Iterator[str]:
+    claim = certificate.claim
+    data = (folder / EVIDENCE).read_bytes()
+    rows = evidence.load(data)
+    metric = score(claim.protocol, rows)
+    if hashlib.sha256(data).hexdigest() != claim.evidence_sha256:
+        yield "evidence/test.jsonl is not the evidence that the claim was made from"
+    yield from _metric(claim.metric, metric, "the certificate")
+    if evidence.fingerprint_of(rows) != claim.data.test.fingerprint or len(rows) != claim.data.test.n:
+        yield "the evidence was measured on other data than the certificate's fingerprint says"
+    checks.append(f"{metric.name} {card.percent(metric.value)} recomputed from {metric.n:,} rows of evidence")
+    met, surely = (
+        claim.target.met_by(metric.value),
+        claim.target.met_by(metric.low if claim.target.relation == ">=" else metric.high),
+    )
+    if (met, surely) != (claim.verdicts.reproduced, claim.verdicts.generalises):
+        yield f"the verdicts do not follow from {metric.name} {metric.value:.4f} and the target {claim.target}"
+    if claim.parent is not None and claim.parent.comparison is not None:
+        yield from _parent(folder, certificate, rows)
+        checks.append("comparison with the parent recomputed, example by example")
+    road = clocks.read(clocks.parse((folder / EVENTS).read_text())) if (folder / EVENTS).is_file() else None
+    if claim.training is not None:
+        if road is None or road.clocks != claim.training.clocks:
+            yield "the clocks in the certificate are not those of the event log"
+        checks.append("clocks recomputed from the event log")
+    if claim.card_format != card.FORMAT:
+        checks.append(f"card of format {claim.card_format}: bound by digest, not rendered again")
+        return
+    drawn = card.render(card.Proof(claim=claim, rows=rows, curve=road.curve if road else ()))
+    for path, expected in drawn.items():
+        if not (folder / path).is_file() or (folder / path).read_bytes() != expected:
+            yield f"{path} does not say what the certificate says: it was edited by hand"
+    checks.append(f"card rendered again: {len(drawn)} files equal")
+
+
+def _metric(stated: Metric, recomputed: Metric, where: str) -> Iterator[str]:
+    if stated != recomputed:
+        yield (
+            f"{where} says {stated.name} {stated.value:.6f} (n = {stated.n}); "
+            f"the evidence gives {recomputed.value:.6f} (n = {recomputed.n})"
+        )
+
+
+def _parent(folder: Path, certificate: Certificate, rows: Sequence[evidence.Row]) -> Iterator[str]:
+    claim = certificate.claim
+    parent = claim.parent
+    if parent is None or parent.metric is None:
+        return
+    old = evidence.load((folder / PARENT_EVIDENCE).read_bytes())
+    yield from _metric(parent.metric, score(claim.protocol, old), "the comparison")
+    if [(r.id, r.truth) for r in old] != [(r.id, r.truth) for r in rows]:
+        yield "the parent was measured on other examples than this version"
+    elif parent.comparison != compare_rows(rows, old):
+        yield "the comparison with the parent does not follow from the evidence"
+
+
+def compare_rows(new: Sequence[evidence.Row], old: Sequence[evidence.Row]) -> PairedComparison:
+    """Paired comparison of two sets of evidence on the same examples."""
+    return compare_paired([r.prediction == r.truth for r in new], [r.prediction == r.truth for r in old])

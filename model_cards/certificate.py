@@ -1,0 +1,217 @@
+"""The certificate: what was measured, on what, from which bytes.
+
+An in-toto Statement v1 whose subjects are the digests of every file of the snapshot (all but the
+certificate itself) and whose predicate is ``Claim``. It is signed as a DSSE envelope (``envelope``).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from . import canonical
+from .errors import DamagedError
+from .protocol import Metric, Protocol
+from .snapshot import FileEntry
+from .statistics import PairedComparison
+from .target import Target
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:roadworthy:certificate:v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """What others say of the start weights: quoted, with its source, and never verified here."""
+
+    source: str
+    claim: str | None
+    licence: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Where training started: from scratch, from a parent of the registry, or from a checkpoint."""
+
+    kind: Literal["scratch", "parent", "checkpoint", "not measured"]
+    reference: str | None = None
+    weights_sha256: str | None = None
+    upstream: Upstream | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRecord:
+    """One part of the data: how many examples, and the fingerprint of the multiset of them."""
+
+    n: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """The data that was trained, stopped and measured on. ``None`` is "not measured"."""
+
+    name: str
+    labels: tuple[str, ...]
+    split_rule: str
+    test: SplitRecord
+    train: SplitRecord | None = None
+    validation: SplitRecord | None = None
+    exact_duplicates: int | None = None
+    near_duplicates: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Time-to-solution in seconds, and what shortened it.
+
+    ``run``: first touch of the data until the target was met and held, evaluations included.
+    ``total``: process start until then: what a user waits. ``train_only``: the optimizer's steps alone.
+    """
+
+    run: float
+    total: float
+    train_only: float
+    samples: int
+    epochs: float
+    target_met: bool
+    resumed: bool
+    replayed_seed: bool
+    cache: Literal["cold", "warm"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The machine and the libraries of one process."""
+
+    os: str
+    python: str
+    cpu: str
+    cores: int
+    memory_gib: float
+    accelerators: tuple[str, ...]
+    libraries: dict[str, str]
+    precision: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """How the weights came to be: the recipe as it was run, its seed, its clocks, its machine."""
+
+    recipe: dict[str, Any]
+    seed: int
+    target: Target | None
+    clocks: Clocks
+    environment: Environment
+    validation: Metric | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """The version this one was fine-tuned from, and both on the same examples."""
+
+    reference: str
+    certificate_sha256: str | None
+    metric: Metric | None
+    comparison: PairedComparison | None
+    not_compared: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """``reproduced``: a clean process met the target. ``generalises``: so does the interval's worse end."""
+
+    reproduced: bool
+    generalises: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The predicate: everything that the card says, and nothing that was typed in by hand."""
+
+    card_format: int
+    task: str
+    system: str
+    architecture: str
+    parameters: int
+    architecture_sha256: str
+    protocol: Protocol
+    metric: Metric
+    target: Target
+    verdicts: Verdicts
+    data: Data
+    start: Start
+    environment: Environment
+    evidence_sha256: str
+    measured_at: str
+    training: Training | None = None
+    parent: Parent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A claim bound to the digests of the files it was measured from."""
+
+    files: tuple[FileEntry, ...]
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    name: str
+    digest: dict[Literal["sha256"], str]
+    annotations: dict[Literal["size"], int]
+
+
+def to_statement(certificate: Certificate) -> bytes:
+    """The canonical bytes that are signed."""
+    return canonical.dump(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [
+                {"name": f.path, "digest": {"sha256": f.sha256}, "annotations": {"size": f.size}}
+                for f in certificate.files
+            ],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": claim_to_dict(certificate.claim),
+        }
+    )
+
+
+def from_statement(data: bytes) -> Certificate:
+    """The certificate that signed bytes hold. ``from_statement(to_statement(c)) == c``.
+
+    Raises:
+        DamagedError: not canonical, another type, or a field missing, unknown or of the wrong type.
+    """
+    document = canonical.parse(data, "the certificate's statement")
+    if not isinstance(document, dict) or set(document) != {"_type", "subject", "predicateType", "predicate"}:
+        raise DamagedError("the certificate's statement is not an in-toto statement. Publish the version again.")
+    if (document["_type"], document["predicateType"]) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        raise DamagedError(
+            f"the certificate is a {document['predicateType']!r}; expected {PREDICATE_TYPE!r}. "
+            "Upgrade roadworthy, or publish the version again."
+        )
+    try:
+        subjects = _SUBJECTS.validate_json(canonical.dump(document["subject"]))
+        claim = _CLAIM.validate_json(canonical.dump(document["predicate"]))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DamagedError(f"the certificate's field {place!r} is wrong: {first['msg']}.") from error
+    if canonical.dump(claim_to_dict(claim)) != canonical.dump(document["predicate"]):
+        raise DamagedError("the certificate has fields this release does not know. Upgrade roadworthy.")
+    files = tuple(FileEntry(path=s.name, size=s.annotations["size"], sha256=s.digest["sha256"]) for s in subjects)
+    return Certificate(files=files, claim=claim)
+
+
+def claim_to_dict(claim: Claim) -> dict[str, Any]:
+    """The claim as plain JSON values."""
+    return dataclasses.asdict(claim)
+
+
+_SUBJECTS = TypeAdapter(tuple[_Subject, ...])
+_CLAIM = TypeAdapter(Claim)

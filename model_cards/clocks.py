@@ -1,0 +1,134 @@
+"""The three clocks and the curve, read off an event log in MLLOG format.
+
+The same function serves the run that writes its certificate and the reader who audits it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .certificate import Clocks
+from .errors import DamagedError
+
+PREFIX = ":::MLLOG "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the log. ``time`` is in seconds since the Unix epoch."""
+
+    time: float
+    kind: str
+    key: str
+    value: Any
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One evaluation: seconds on the run clock, samples seen, the metric."""
+
+    seconds: float
+    samples: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Road:
+    """What a log tells: its clocks (``None`` until something was trained) and the curve."""
+
+    clocks: Clocks | None
+    curve: tuple[Point, ...]
+
+
+def parse(text: str) -> tuple[Event, ...]:
+    """The events of a log; lines of other programs are passed over.
+
+    Raises:
+        DamagedError: an MLLOG line that cannot be read.
+    """
+    return tuple(_events(text))
+
+
+def _events(text: str) -> Iterator[Event]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.startswith(PREFIX):
+            continue
+        try:
+            fields = json.loads(line.removeprefix(PREFIX))
+            yield Event(
+                time=fields["time_ms"] / 1000,
+                kind=fields["event_type"],
+                key=fields["key"],
+                value=fields["value"],
+                metadata=fields["metadata"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedError(f"line {number} of the event log cannot be read ({error}).") from error
+
+
+def read(events: tuple[Event, ...]) -> Road:
+    """Adds up the segments of a run.
+
+    A run that was killed has several segments, each beginning with ``init_start``. Each counts from its
+    own start to the last thing it recorded, work that was lost with it included; the sum is marked as
+    resumed, because the pause between the segments is not in it.
+    """
+    segments = _segments(events)
+    curve: list[Point] = []
+    run = total = train_only = 0.0
+    samples, epochs, met, cache, replayed = 0, 0.0, False, "cold", False
+    for segment in segments:
+        started = _first(segment, "run_start")
+        if started is None:
+            continue
+        process = float(segment[0].metadata.get("process_started", segment[0].time))
+        reached = started.time
+        for event in segment:
+            if event.key == "seed":
+                replayed = bool(event.metadata.get("replayed", False))
+            if event.key == "cache":
+                cache = str(event.value)
+            reached = max(reached, event.time)
+            if event.key == "eval_accuracy":
+                at = run + event.time - started.time
+                curve.append(Point(seconds=at, samples=event.metadata["samples_count"], value=event.value))
+            if event.key in ("checkpoint", "run_stop"):
+                train_only = float(event.metadata["train_seconds"])
+                samples, epochs = int(event.metadata["samples_count"]), float(event.metadata["epoch_num"])
+            if event.key == "run_stop":
+                met = event.metadata["status"] == "success"
+                break
+        run += reached - started.time
+        total += reached - process
+        # What was measured after the last checkpoint is measured again by the next segment.
+        curve = [point for point in curve if point.samples <= samples]
+    if not any(event.key in ("checkpoint", "run_stop") for event in events):
+        return Road(clocks=None, curve=tuple(curve))
+    clocks = Clocks(
+        run=round(run, 3),
+        total=round(total, 3),
+        train_only=round(train_only, 3),
+        samples=samples,
+        epochs=round(epochs, 4),
+        target_met=met,
+        resumed=len(segments) > 1,
+        replayed_seed=replayed,
+        cache="warm" if cache == "warm" else "cold",
+    )
+    return Road(clocks=clocks, curve=tuple(curve))
+
+
+def _segments(events: tuple[Event, ...]) -> list[list[Event]]:
+    segments: list[list[Event]] = []
+    for event in events:
+        if event.key == "init_start":
+            segments.append([])
+        if segments:
+            segments[-1].append(event)
+    return segments
+
+
+def _first(events: list[Event], key: str) -> Event | None:
+    return next((event for event in events if event.key == key), None)

@@ -1,0 +1,90 @@
+"""A snapshot: one folder of files in Hugging Face layout, seen as a sorted list of digests."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from .errors import InputError
+
+CERTIFICATE = "certificate.json"
+CARD = "README.md"
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+EVIDENCE = "evidence/test.jsonl"
+PARENT_EVIDENCE = "evidence/parent.jsonl"
+EVENTS = "log/events.log"
+
+_CHUNK = 1 << 20  # bytes; large enough that hashing, not the calls, takes the time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One file: relative POSIX path, size in bytes, SHA-256 in lower-case hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def entry_of(file: Path, path: str) -> FileEntry:
+    """The entry of the file ``file`` under the snapshot path ``path``."""
+    return FileEntry(path=path, size=file.stat().st_size, sha256=sha256_of(file))
+
+
+def check_path(path: str) -> str:
+    """``path`` itself, if it is a plain relative POSIX path that stays inside its folder.
+
+    Raises:
+        InputError: absolute, empty, with ``..``, a backslash, a control character or a reserved end.
+    """
+    parts = PurePosixPath(path).parts
+    if (
+        not path
+        or path != "/".join(parts)
+        or path.startswith("/")
+        or any(part in ("..", ".") or part.endswith((" ", ".")) for part in parts)
+        or any(ord(c) < 32 or c in '\\:*?"<>|\x7f' for c in path)
+    ):
+        raise InputError(
+            f"file path {path!r} leaves its folder or cannot exist everywhere. "
+            "Expected a relative path such as 'log/events.log'. Nothing was written."
+        )
+    return path
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            if entry.is_symlink():
+                raise InputError(
+                    f"{entry} is a link to a folder; a snapshot holds plain files. Copy its files instead."
+                )
+            yield from _walk(entry)
+        else:
+            yield entry
+
+
+def list_files(folder: Path) -> tuple[FileEntry, ...]:
+    """Every file below ``folder`` with its digest, sorted by path.
+
+    Raises:
+        InputError: ``folder`` is no folder, or holds something that is not a readable file.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no snapshot at {folder}: expected a folder with {CONFIG} and {WEIGHTS}.")
+    entries = []
+    for path in _walk(folder):
+        if not path.is_file():
+            raise InputError(f"{path} is not a regular file; a snapshot holds plain files. Remove it.")
+        entries.append(entry_of(path, check_path(path.relative_to(folder).as_posix())))
+    return tuple(sorted(entries, key=lambda entry: entry.path))

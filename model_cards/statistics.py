@@ -1,0 +1,84 @@
+"""What n examples support: intervals for a proportion and paired comparisons. No dependencies."""
+
+from dataclasses import dataclass
+from math import comb, sqrt
+from statistics import NormalDist
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A two-sided interval at ``confidence``."""
+
+    low: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedComparison:
+    """Two classifiers on the same examples.
+
+    ``gained`` counts the examples that only the new one answers rightly, ``lost`` those that only the
+    old one did; ``difference`` is new minus old accuracy, with its interval; ``p_value`` is exact
+    McNemar, two-sided.
+    """
+
+    n: int
+    gained: int
+    lost: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval for a proportion (Wilson 1927; Brown, Cai & DasGupta 2001)."""
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"wilson needs 0 <= successes <= n and n > 0, got {successes} of {n}")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    p = successes / n
+    centre = p + z * z / (2 * n)
+    spread = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # Rounding may carry an end point past 0 or 1 by one unit in the last place.
+    return Interval(
+        low=0.0 if successes == 0 else max(0.0, (centre - spread) / scale),
+        high=1.0 if successes == n else min(1.0, (centre + spread) / scale),
+        confidence=confidence,
+    )
+
+
+def mcnemar_exact(gained: int, lost: int) -> float:
+    """Two-sided exact McNemar p-value: a binomial test of the discordant pairs at one half."""
+    n = gained + lost
+    if n == 0:
+        return 1.0
+    tail: int = sum(comb(n, k) for k in range(min(gained, lost) + 1))
+    # Integers up to here: 2**n overflows a float beyond n = 1023, their quotient does not.
+    return min(1.0, 2 * tail / 2**n) if n < 1000 else min(1.0, float((2 * tail * 10**18) // 2**n) / 1e18)
+
+
+def compare_paired(new: list[bool], old: list[bool], confidence: float = 0.95) -> PairedComparison:
+    """Compares two classifiers by which of the same examples each answered rightly.
+
+    The interval of the difference is Bonett & Price's adjusted Wald interval for paired proportions
+    (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479, equation 2).
+    """
+    if len(new) != len(old) or not new:
+        raise ValueError(f"a paired comparison needs the same examples, got {len(new)} and {len(old)}")
+    n = len(new)
+    gained = sum(a and not b for a, b in zip(new, old, strict=True))
+    lost = sum(b and not a for a, b in zip(new, old, strict=True))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    p, q = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
+    spread = z * sqrt((p + q - (p - q) ** 2) / (n + 2))
+    return PairedComparison(
+        n=n,
+        gained=gained,
+        lost=lost,
+        difference=(gained - lost) / n,
+        low=max(-1.0, p - q - spread),
+        high=min(1.0, p - q + spread),
+        p_value=mcnemar_exact(gained, lost),
+    )

@@ -1,0 +1,139 @@
+"""Aliases: pointers that move from version to version. The folder of moves is the pointer and its log.
+
+Move N + 1 is created exclusively by whoever has seen move N. Of two who move at once exactly one succeeds,
+and nobody's move is lost: that is the compare-and-swap.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from roadworthy.model_cards.errors import CheckError, DamagedError
+
+from . import layout, sealed
+from .errors import ExistsError
+from .keys import user
+from .reference import LATEST, Reference, Version, check_alias
+from .store import Store
+
+SCHEMA = "roadworthy/alias/1"
+
+
+class _MovedError(CheckError):
+    """Another move came first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One move of an alias: its number, from 1, who made it and when (UTC, ISO 8601), from and to which version."""
+
+    number: int
+    who: str
+    when: str
+    old: Version | None
+    new: Version
+
+
+def history(store: Store, reference: Reference) -> tuple[Move, ...]:
+    """Every move of the alias that ``reference`` names, the first one first.
+
+    Raises:
+        DamagedError: an entry of the log was changed.
+    """
+    return tuple(_read(store, key, reference) for key in _keys(store, reference))
+
+
+def current(store: Store, reference: Reference) -> Version | None:
+    """Where the alias points; ``None`` if it was never moved."""
+    keys = _keys(store, reference)
+    return _read(store, keys[-1], reference).new if keys else None
+
+
+def move(store: Store, reference: Reference, to: Version, *, expected: Version | None) -> Move:
+    """Points the alias ``reference`` at ``to``, if it still points where the caller has seen it point.
+
+    Raises:
+        CheckError: it points elsewhere than ``expected`` by now.
+        InputError: the alias cannot be moved.
+        NotFoundError: there is no such version.
+    """
+    check_alias(reference.selector)
+    store.size(layout.key("versions", reference.namespace, reference.name, str(to)))
+    keys = _keys(store, reference)
+    found = _read(store, keys[-1], reference).new if keys else None
+    made = Move(number=len(keys) + 1, who=user(), when=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", old=expected, new=to)
+    try:
+        if found == expected:
+            store.create(_key(reference, made.number), _dump(made, reference))
+            return made
+    except ExistsError:
+        found = current(store, reference)
+    raise _MovedError(
+        f"{reference} was not moved: expected it at {expected or 'nothing'}, found it at "
+        f"{found or 'nothing'}. Somebody moved it meanwhile; look again, then repeat."
+    )
+
+
+def point(store: Store, reference: Reference, to: Version) -> Move:
+    """Points the alias ``reference`` at ``to``, wherever it points by then."""
+    while True:
+        with suppress(_MovedError):
+            return move(store, reference, to, expected=current(store, reference))
+
+
+def advance(store: Store, reference: Reference, to: Version) -> bool:
+    """Points ``latest`` at ``to``, unless it has been there before or is higher. Says whether it moved.
+
+    "Before" keeps a pointer that was moved back on purpose where it is.
+    """
+    latest = reference.at(LATEST)
+    while True:
+        moves = history(store, latest)
+        at = moves[-1].new if moves else None
+        if (at is not None and at >= to) or any(past.new == to for past in moves):
+            return False
+        # Where another publisher moved it meanwhile, whether ours is still the highest is decided again.
+        with suppress(_MovedError):
+            move(store, latest, to, expected=at)
+            return True
+
+
+def _keys(store: Store, reference: Reference) -> list[str]:
+    return list(store.list(layout.folder("aliases", reference.namespace, reference.name, reference.selector)))
+
+
+def _key(reference: Reference, number: int) -> str:
+    return layout.key("aliases", reference.namespace, reference.name, reference.selector, number)
+
+
+def _dump(made: Move, reference: Reference) -> bytes:
+    return sealed.dump(
+        {
+            "schema": SCHEMA,
+            "alias": str(reference),
+            "number": made.number,
+            "who": made.who,
+            "when": made.when,
+            "old": None if made.old is None else str(made.old),
+            "new": str(made.new),
+        }
+    )
+
+
+def _read(store: Store, key: str, reference: Reference) -> Move:
+    what = f"the log entry {key}"
+    with store.open(key) as file:
+        body = sealed.parse(file.read(), SCHEMA, what)
+    try:
+        made = Move(
+            number=body["number"],
+            who=body["who"],
+            when=body["when"],
+            old=None if body["old"] is None else Version.parse(body["old"]),
+            new=Version.parse(body["new"]),
+        )
+    except KeyError as error:
+        raise DamagedError(f"{what} lacks the field {error}. Upgrade roadworthy.") from error
+    if body.get("alias") != str(reference) or _key(reference, made.number) != key:
+        raise DamagedError(f"{what} is that of {body.get('alias')}, move {made.number}: it was moved.")
+    return made

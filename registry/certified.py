@@ -1,0 +1,54 @@
+"""The certificate of a stored version: read to show it, or checked to rely on it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from securesystemslib.signer import Key
+
+from roadworthy.model_cards.certificate import Certificate, from_statement
+from roadworthy.model_cards.envelope import open_envelope, payload_of
+from roadworthy.model_cards.errors import CheckError
+
+from .manifest import Manifest
+from .registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a stored certificate says, and the ids of the keys that it says have signed it. Nobody checked them."""
+
+    certificate: Certificate
+    signers: tuple[str, ...]
+
+
+def stated(registry: Registry, manifest: Manifest) -> Stated | None:
+    """The certificate of a version, its bytes checked but not its signatures; ``None`` for a draft.
+
+    Raises:
+        DamagedError: its bytes do not match their digest, or it is no certificate.
+    """
+    if manifest.certificate is None:
+        return None
+    data = registry.read(manifest.certificate, manifest.reference)
+    certificate = from_statement(payload_of(data))
+    return Stated(certificate=certificate, signers=tuple(sorted(s["keyid"] for s in json.loads(data)["signatures"])))
+
+
+def check(registry: Registry, manifest: Manifest, keys: Sequence[Key]) -> None:
+    """Checks that one of ``keys`` has signed for exactly the files of ``manifest``. Drafts pass.
+
+    Raises:
+        CheckError: no such signature, or it is for other files.
+        DamagedError: the certificate's bytes do not match their digest.
+    """
+    if manifest.certificate is None:
+        return
+    opened = open_envelope(registry.read(manifest.certificate, manifest.reference), keys)
+    signed = {*from_statement(opened.payload).files, manifest.certificate}
+    if different := sorted({file.path for file in signed ^ set(manifest.files)}):
+        raise CheckError(
+            f"the certificate of {manifest.reference} does not cover these files as they are stored: "
+            f"{', '.join(different)}. Nothing was written; do not use this version.",
+            tuple(f"{path} is not what was certified" for path in different),
+        )

@@ -1,0 +1,41 @@
+"""Where things lie in a store.
+
+    <root>/
+      blobs/sha256/<aa>/<64 hex>                            a file's bytes, by digest
+      versions/<namespace>/<name>/<x.y.z>.json              manifest of a certified version
+      drafts/<namespace>/<name>/<00000001>.json             manifest of an uncertified draft; the newest is @main
+      aliases/<namespace>/<name>/<alias>/<00000001>.json    one move of an alias; the newest is where it points
+      tmp/                                                  files being written; never listed
+
+A key is created once and never overwritten. The blobs of a version come first and its manifest last, so
+what has a manifest is whole. A numbered folder is a log: whoever creates entry N + 1 has moved it.
+"""
+
+from pathlib import PurePosixPath
+from typing import Literal
+
+Kind = Literal["versions", "drafts", "aliases"]
+
+TEMPORARY = "tmp"
+_DIGITS = 8  # enough for 99,999,999 moves, and numbers sort as text
+
+
+def key(kind: Kind, *parts: str | int) -> str:
+    """The key of a document: ``key("aliases", "demo", "x", "latest", 3)``. Numbers are padded."""
+    padded = (f"{part:0{_DIGITS}d}" if isinstance(part, int) else part for part in parts)
+    return "/".join((kind, *padded)) + ".json"
+
+
+def blob_key(sha256: str) -> str:
+    """The key of a file's bytes."""
+    return f"blobs/sha256/{sha256[:2]}/{sha256}"
+
+
+def folder(kind: Kind, *parts: str) -> str:
+    """The prefix of every key below a folder: ``folder("versions", "demo", "x")``."""
+    return "/".join((kind, *parts)) + "/"
+
+
+def parts(key: str) -> tuple[str, ...]:
+    """What a document's key was made of, without its kind: ``("demo", "x", "1.0.0")``."""
+    return PurePosixPath(key.removesuffix(".json")).parts[1:]

@@ -1,0 +1,227 @@
+"""Publishing: audit, intake, gate; then the blobs, the manifest last, and the alias.
+
+A kill leaves the previous state or the new one: without its manifest nothing of a version is visible, and
+blobs that were already stored are taken up by the next attempt.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from securesystemslib.signer import Key
+
+from roadworthy.model_cards.audit import Audit, audit
+from roadworthy.model_cards.certificate import Certificate, from_statement
+from roadworthy.model_cards.envelope import open_envelope
+from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, NotFoundError, StorageError
+from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry, list_files
+
+from . import aliases, gate, intake, layout, manifest
+from .checked import CheckedReader
+from .errors import ExistsError
+from .manifest import Manifest
+from .reference import DRAFT, LATEST, Reference, Version, check_alias
+from .registry import Registry
+
+# Called with the bytes that are done and the bytes there are.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What came to be: the version, its manifest, the aliases that moved to it, and the checks it passed."""
+
+    reference: Reference
+    manifest: Manifest
+    moved: tuple[str, ...]
+    checks: tuple[str, ...]
+
+
+def publish(
+    registry: Registry,
+    folder: Path,
+    reference: Reference | str,
+    *,
+    keys: Sequence[Key],
+    alias: str = LATEST,
+    progress: Progress | None = None,
+) -> Published:
+    """Publishes the certified snapshot in ``folder`` as the version ``reference``.
+
+    ``latest`` moves to it if it is the highest version, any other ``alias`` always. The certificate must be
+    signed by one of ``keys``.
+
+    Raises:
+        CheckError: the gate refused (its ``reasons`` say why), the version exists, or a file changed meanwhile.
+        InputError: not a version, or not a snapshot.
+        StorageError: the registry cannot be written; nothing of the version is visible.
+    """
+    wanted = Reference.parse(reference)
+    version = wanted.version
+    if version is None:
+        raise InputError(f"cannot publish {wanted}: expected a version, such as {wanted.at('1.0.0')}.")
+    check_alias(alias)
+    _refuse_existing(registry, wanted, version)
+    objections = intake.inspect(folder)
+    outcome = audit(folder, keys)
+    reasons = (*gate.decide(outcome, objections), *_of_parent(registry, outcome))
+    if reasons or outcome.certificate is None:
+        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        raise CheckError(f"{wanted} was not published: {reasons[0]}{more}.", reasons)
+    made = _plan(folder, wanted, outcome.certificate, keys)
+    _store_files(registry, folder, made, progress)
+    try:
+        registry.store.create(
+            layout.key("versions", wanted.namespace, wanted.name, wanted.selector), manifest.dump(made)
+        )
+    except ExistsError:
+        _refuse_existing(registry, wanted, version)
+        raise
+    moved = _move_aliases(registry, wanted, version, alias)
+    return Published(reference=wanted, manifest=made, moved=moved, checks=outcome.checks)
+
+
+def import_draft(
+    registry: Registry,
+    folder: Path,
+    reference: Reference | str,
+    *,
+    note: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Reference:
+    """Stores the snapshot in ``folder`` as the newest uncertified draft of a model, ``namespace/name@main``.
+
+    ``note`` is what its upstream says of it (source, claim, licence): kept, shown as not verified, and part of
+    the draft's digest.
+
+    Raises:
+        CheckError: a file that may not be stored (``reasons``), or that changed meanwhile.
+        InputError: a version was asked for, or there is no snapshot in ``folder``.
+        StorageError: the registry cannot be written.
+    """
+    asked = Reference.parse(reference)
+    if asked.selector not in (LATEST, DRAFT):
+        raise InputError(f"cannot import {asked}: a draft has no version. Expected {asked.model}.")
+    reasons = tuple(str(objection) for objection in intake.inspect(folder))
+    if reasons:
+        raise CheckError(f"{asked.model} was not imported: {reasons[0]}.", reasons)
+    made = Manifest(
+        namespace=asked.namespace,
+        name=asked.name,
+        version=None,
+        files=list_files(folder),
+        created=_now(),
+        note=dict(note) if note else None,
+    )
+    data = manifest.dump(made)
+    _store_files(registry, folder, made, progress)
+    while True:
+        number = len(list(registry.store.list(layout.folder("drafts", asked.namespace, asked.name)))) + 1
+        try:
+            registry.store.create(layout.key("drafts", asked.namespace, asked.name, number), data)
+        except ExistsError:
+            continue  # another import took the number
+        return made.reference
+
+
+def _refuse_existing(registry: Registry, wanted: Reference, version: Version) -> None:
+    versions = registry.versions(wanted.namespace, wanted.name)
+    if version not in versions:
+        return
+    # Its publisher may have been killed before the alias moved.
+    with suppress(StorageError):
+        aliases.advance(registry.store, wanted, versions[-1])
+    raise CheckError(
+        f"{wanted} exists; versions never change; publish {wanted.at(versions[-1].next_patch())}.",
+        (f"{wanted} exists",),
+    )
+
+
+def _of_parent(registry: Registry, outcome: Audit) -> Iterator[str]:
+    # A parent of this registry must be the one that the certificate means; another registry's is not known here.
+    parent = outcome.certificate.claim.parent if outcome.certificate else None
+    if parent is None:
+        return
+    try:
+        stored = registry.resolve(parent.reference)
+    except (InputError, NotFoundError):
+        return
+    if stored.certificate_sha256 != parent.certificate_sha256:
+        yield (
+            f"the parent {parent.reference} is another here: expected certificate {parent.certificate_sha256}, "
+            f"found {stored.certificate_sha256}"
+        )
+
+
+def _plan(folder: Path, wanted: Reference, certificate: Certificate, keys: Sequence[Key]) -> Manifest:
+    path = folder / CERTIFICATE
+    data = path.read_bytes()
+    signed = FileEntry(path=CERTIFICATE, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    # The certificate covers every file but itself, so it is read again: is it still the one that was audited?
+    if from_statement(open_envelope(data, keys).payload) != certificate:
+        raise CheckError(f"{path} changed while it was being published. Nothing was published; try again.")
+    parent = certificate.claim.parent
+    return Manifest(
+        namespace=wanted.namespace,
+        name=wanted.name,
+        version=wanted.selector,
+        files=tuple(sorted((*certificate.files, signed), key=lambda file: file.path)),
+        created=_now(),
+        certificate_sha256=signed.sha256,
+        parent=parent.reference if parent else None,
+    )
+
+
+def _store_files(registry: Registry, folder: Path, made: Manifest, progress: Progress | None) -> None:
+    done = 0
+
+    def passed(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, made.total)
+
+    for file in made.files:
+        _store_file(registry, folder / file.path, file, passed)
+
+
+def _store_file(registry: Registry, path: Path, file: FileEntry, passed: Callable[[int], None]) -> None:
+    key = layout.blob_key(file.sha256)
+    try:
+        # What is there already is hashed too: a version must not come to rest on a damaged blob.
+        with registry.store.open(key) as stream:
+            for chunk in iter(CheckedReader(stream, file, f"the stored {key}").read, b""):
+                passed(len(chunk))
+        return
+    except NotFoundError:
+        pass
+    except DamagedError as error:
+        raise DamagedError(f"{error} Nothing was published; delete that blob, then publish again.") from error
+    try:
+        with path.open("rb") as stream:
+            registry.store.create(key, CheckedReader(stream, file, str(path), passed))
+    except ExistsError:
+        pass  # another publisher of the same bytes was faster
+    except DamagedError as error:
+        raise CheckError(f"{path} changed while it was being published: {error}", (str(error),)) from error
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}. Nothing was published.") from error
+
+
+def _move_aliases(registry: Registry, wanted: Reference, version: Version, alias: str) -> tuple[str, ...]:
+    moved = []
+    if version == registry.versions(wanted.namespace, wanted.name)[-1] and aliases.advance(
+        registry.store, wanted, version
+    ):
+        moved.append(LATEST)
+    if alias != LATEST:
+        aliases.point(registry.store, wanted.at(alias), version)
+        moved.append(alias)
+    return tuple(moved)
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

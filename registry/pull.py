@@ -1,0 +1,53 @@
+"""Pulling: the manifest, the signature, and then every byte, hashed on its way out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from securesystemslib.signer import Key
+
+from . import certified, hub_cache, plain_folder
+from .fetch import Meter
+from .manifest import Manifest
+from .publish import Progress
+from .reference import DRAFT, LATEST, Reference
+from .registry import Registry
+
+
+def pull(
+    registry: Registry,
+    reference: Reference | str,
+    *,
+    keys: Sequence[Key],
+    to: Path | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Brings a version, or a draft, to this machine and returns the folder of its snapshot.
+
+    It lands in the Hub cache (``cache``, or the one that Hub clients use), where timm and transformers open it
+    by name, or as plain files in ``to``. A killed pull resumes; whatever is there already is hashed again.
+
+    Raises:
+        NotFoundError: no such reference; the message lists what there is.
+        CheckError: the certificate is not signed by one of ``keys``, or not for these files.
+        DamagedError: stored bytes do not match their digest; nothing is visible.
+        InputError: ``to`` holds something else.
+        StorageError: the folder cannot be written; nothing is visible.
+    """
+    asked = Reference.parse(reference)
+    found = registry.resolve(asked)
+    certified.check(registry, found, keys)
+    meter = Meter(found.total, progress)
+    if to is not None:
+        return plain_folder.land(registry, found, to, meter)
+    return hub_cache.land(registry, found, _refs(asked, found), cache or hub_cache.default_cache(), meter)
+
+
+def _refs(asked: Reference, found: Manifest) -> list[str]:
+    # What a Hub client may call it: the version's tag, the alias that was asked for, and its default, main.
+    refs = [] if found.version is None else [f"v{found.version}"]
+    if asked.version is None:
+        refs.append(asked.selector)
+    if asked.selector == LATEST:
+        refs.append(DRAFT)
+    return refs

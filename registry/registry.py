@@ -1,0 +1,149 @@
+"""A registry: a store seen as models, versions and drafts."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from roadworthy.model_cards.errors import DamagedError, InputError, NotFoundError
+from roadworthy.model_cards.snapshot import FileEntry
+
+from . import aliases, layout, manifest
+from .checked import CheckedReader
+from .folder_store import FolderStore
+from .keys import home
+from .manifest import Manifest
+from .memory_store import MemoryStore
+from .reference import DRAFT, LATEST, Reference, Version
+from .store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Models by reference, over any `Store`. ``location`` is what people call it by."""
+
+    store: Store
+    location: str
+
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Every (namespace, name) with a version or a draft, sorted."""
+        keys = (key for kind in ("versions", "drafts") for key in self.store.list(f"{kind}/"))
+        return tuple(sorted({(namespace, name) for namespace, name, *_ in map(layout.parts, keys)}))
+
+    def versions(self, namespace: str, name: str) -> tuple[Version, ...]:
+        """The certified versions of a model, the lowest first."""
+        keys = self.store.list(layout.folder("versions", namespace, name))
+        return tuple(sorted(Version.parse(layout.parts(key)[-1]) for key in keys))
+
+    def has_draft(self, namespace: str, name: str) -> bool:
+        """Whether anything was imported under that name."""
+        return any(self.store.list(layout.folder("drafts", namespace, name)))
+
+    def resolve(self, reference: Reference | str) -> Manifest:
+        """The manifest that a version, an alias or ``@main`` (the newest draft) stands for.
+
+        Raises:
+            NotFoundError: no such model, version or alias; the message lists what there is.
+            DamagedError: the stored manifest, or the alias's log, was changed.
+        """
+        asked = Reference.parse(reference)
+        if asked.selector == DRAFT:
+            drafts = list(self.store.list(layout.folder("drafts", asked.namespace, asked.name)))
+            if not drafts:
+                raise self._unknown(asked)
+            return self._read_manifest(drafts[-1], asked)
+        version = asked.version or self._follow(asked)
+        if version is None:
+            raise self._unknown(asked)
+        try:
+            key = layout.key("versions", asked.namespace, asked.name, str(version))
+            return self._read_manifest(key, asked.at(version))
+        except NotFoundError:
+            raise self._unknown(asked) from None
+
+    def history(self, reference: Reference | str) -> tuple[aliases.Move, ...]:
+        """Every move of an alias, the first one first: when, by whom, from where, to where."""
+        return aliases.history(self.store, Reference.parse(reference))
+
+    def move(self, reference: Reference | str, to: Version, *, expected: Version | None) -> aliases.Move:
+        """Points the alias ``reference`` at version ``to``, if it still points at ``expected``.
+
+        Raises:
+            CheckError: somebody moved it meanwhile.
+            InputError: not an alias that can be moved.
+            NotFoundError: there is no such version.
+        """
+        return aliases.move(self.store, Reference.parse(reference), to, expected=expected)
+
+    @contextmanager
+    def open(self, file: FileEntry, reference: Reference) -> Iterator[BinaryIO]:
+        """The stored bytes of one file of ``reference``, not yet checked.
+
+        Raises:
+            DamagedError: they are not there.
+        """
+        try:
+            stream = self.store.open(layout.blob_key(file.sha256))
+        except NotFoundError as error:
+            raise DamagedError(
+                f"{file.path} of {reference} is missing in {self.location}: expected sha256 {file.sha256}, "
+                "found nothing. Restore that blob, or publish a new version."
+            ) from error
+        with stream:
+            yield stream
+
+    def read(self, file: FileEntry, reference: Reference) -> bytes:
+        """All bytes of a small file of ``reference``, checked.
+
+        Raises:
+            DamagedError: they are missing, or do not match their digest.
+        """
+        with self.open(file, reference) as stream:
+            return CheckedReader(stream, file, f"{file.path} of {reference}").read_all()
+
+    def _follow(self, asked: Reference) -> Version | None:
+        version = aliases.current(self.store, asked)
+        if version is None and asked.selector == LATEST:
+            # A publisher was killed between a model's first manifest and the first move of its alias.
+            return max(self.versions(asked.namespace, asked.name), default=None)
+        return version
+
+    def _read_manifest(self, key: str, expected: Reference) -> Manifest:
+        with self.store.open(key) as file:
+            return manifest.parse(file.read(), expected)
+
+    def _unknown(self, asked: Reference) -> NotFoundError:
+        known = [f"{namespace}/{name}" for namespace, name in self.models()]
+        if asked.model not in known:
+            near = difflib.get_close_matches(asked.model, known, n=3, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(near)}?" if near else "See what there is: roadworthy models"
+            return NotFoundError(f"no model is called {asked.model} in {self.location}. {hint}")
+        there = [str(version) for version in reversed(self.versions(asked.namespace, asked.name))]
+        moved = {layout.parts(key)[2] for key in self.store.list(layout.folder("aliases", asked.namespace, asked.name))}
+        found = [*there[:8], *(["…"] if len(there) > 8 else []), *sorted(moved)]
+        if self.has_draft(asked.namespace, asked.name):
+            found.append(f"{DRAFT} (an uncertified draft)")
+        return NotFoundError(f"{asked} is not in {self.location}. Expected one of: {', '.join(found)}.")
+
+
+def open_registry(location: str | Path | None = None) -> Registry:
+    """The registry at ``location``: a folder, which need not exist yet, or ``memory:``.
+
+    ``None`` is ``ROADWORTHY_REGISTRY``, else the folder ``registry`` in `keys.home`.
+
+    Raises:
+        InputError: a location of a kind that this release cannot open.
+    """
+    chosen = str(location or os.environ.get("ROADWORTHY_REGISTRY") or home() / "registry")
+    if chosen == "memory:":
+        return Registry(MemoryStore(), chosen)
+    scheme, separator, _ = chosen.partition("://")
+    if separator and scheme:
+        raise InputError(f"cannot open {chosen!r}: {scheme} is not yet in this release. Expected a folder.")
+    root = Path(chosen).expanduser()
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root} is a file. Expected a folder for the registry.")
+    return Registry(FolderStore(root), str(root))

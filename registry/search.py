@@ -1,0 +1,166 @@
+"""What is in a registry: every version with the figures of its certificate."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from roadworthy.model_cards.certificate import Claim, Verdicts, claim_to_dict
+from roadworthy.model_cards.errors import DamagedError
+from roadworthy.model_cards.snapshot import FileEntry
+from roadworthy.model_cards.target import Target
+
+from . import certified
+from .manifest import Manifest
+from .reference import DRAFT, Reference
+from .registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A measured metric with its protocol, its interval, and the number of examples."""
+
+    name: str
+    protocol: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeToSolution:
+    """Seconds until the target was met and held, by the three clocks."""
+
+    run: float
+    total: float
+    train_only: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One version or draft. A draft has no figures; ``problem`` says why a version's cannot be read."""
+
+    reference: str
+    task: str | None
+    system: str | None
+    metric: Figure | None
+    tts: TimeToSolution | None
+    verdicts: Verdicts | None
+    created: str | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details(Entry):
+    """The same, plus the files, the parent, the claim with the ids of its signers, and a draft's note.
+
+    Digests were checked; signatures were not: that is what `pull` and `audit` do.
+    """
+
+    files: tuple[FileEntry, ...]
+    parent: str | None
+    certificate: Mapping[str, Any] | None
+    note: Mapping[str, str] | None
+
+
+def models(
+    registry: Registry, text: str | None = None, *, task: str | None = None, where: str | Sequence[str] = ()
+) -> list[Entry]:
+    """Every version, the newest of a model first, and the newest draft of each model.
+
+    ``text`` is looked for in the reference, the task and the system; ``where`` are conditions on the metric
+    (``"top1>=0.9"``), all of which must hold. What cannot be read is listed with its ``problem``.
+
+    Raises:
+        InputError: a condition that cannot be read.
+    """
+    targets = [Target.parse(one) for one in ([where] if isinstance(where, str) else where)]
+    return [
+        entry
+        for reference in _references(registry)
+        if _matches(entry := _entry(registry, reference), text, task, targets)
+    ]
+
+
+def show(registry: Registry, reference: Reference | str) -> Details:
+    """Everything about one version or draft.
+
+    Raises:
+        NotFoundError: no such reference; the message lists what there is.
+        DamagedError: its manifest or its certificate was changed.
+    """
+    manifest = registry.resolve(reference)
+    stated = certified.stated(registry, manifest)
+    claim = stated.certificate.claim if stated else None
+    return Details(
+        **_figures(manifest, claim),
+        files=manifest.files,
+        parent=manifest.parent,
+        certificate={**claim_to_dict(claim), "signers": list(stated.signers)} if claim and stated else None,
+        note=manifest.note,
+    )
+
+
+def _references(registry: Registry) -> Iterator[Reference]:
+    for namespace, name in registry.models():
+        model = Reference(namespace, name, DRAFT)
+        for version in reversed(registry.versions(namespace, name)):
+            yield model.at(version)
+        if registry.has_draft(namespace, name):
+            yield model
+
+
+def _entry(registry: Registry, reference: Reference) -> Entry:
+    try:
+        manifest = registry.resolve(reference)
+        stated = certified.stated(registry, manifest)
+    except DamagedError as error:
+        # One damaged version must not hide the others, nor vanish.
+        return Entry(
+            reference=str(reference),
+            task=None,
+            system=None,
+            metric=None,
+            tts=None,
+            verdicts=None,
+            created=None,
+            problem=str(error),
+        )
+    return Entry(**_figures(manifest, stated.certificate.claim if stated else None))
+
+
+def _figures(manifest: Manifest, claim: Claim | None) -> dict[str, Any]:
+    if claim is None:
+        empty = dict.fromkeys(("task", "system", "metric", "tts", "verdicts"))
+        return {"reference": str(manifest.reference), **empty, "created": manifest.created}
+    metric = claim.metric
+    clocks = claim.training.clocks if claim.training else None
+    return {
+        "reference": str(manifest.reference),
+        "task": claim.task,
+        "system": claim.system,
+        "metric": Figure(
+            name=metric.name,
+            protocol=metric.protocol,
+            value=metric.value,
+            low=metric.low,
+            high=metric.high,
+            n=metric.n,
+        ),
+        # A run that never met its target took time, and to no solution.
+        "tts": TimeToSolution(run=clocks.run, total=clocks.total, train_only=clocks.train_only)
+        if clocks and clocks.target_met
+        else None,
+        "verdicts": claim.verdicts,
+        "created": manifest.created,
+    }
+
+
+def _matches(entry: Entry, text: str | None, task: str | None, targets: Sequence[Target]) -> bool:
+    haystack = " ".join((entry.reference, entry.task or "", entry.system or "")).casefold()
+    metric = entry.metric
+    return (
+        (not text or text.casefold() in haystack)
+        and (task is None or entry.task == task)
+        and all(metric is not None and metric.name == t.metric and t.met_by(metric.value) for t in targets)
+    )
