@@ -1,1 +1,53 @@
-"""`roadworthy demo`: to be written."""
+"""`roadworthy demo`: the whole road on real photographs, told as it happens."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(demo)
+
+
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Where everything goes; by default ./roadworthy-demo."),
+    ] = None,
+) -> None:
+    """Pull, fine-tune, verify, publish: real weights, real photographs, no network, under three minutes."""
+    import time
+
+    from roadworthy.model_cards import InputError
+    from roadworthy.registry import open_registry
+
+    from .demo_road import MODEL, road
+    from .output import progress
+
+    began = time.perf_counter()
+    root = (folder or Path("roadworthy-demo")).resolve()
+    if root.exists() and any(root.iterdir()):
+        raise InputError(f"{root} is not empty. The demo needs a new folder: give --dir, or remove it.")
+    typer.echo(f"Everything below goes into {root}; nothing leaves this machine.\n")
+    ok = True
+    for number, step in enumerate(road(root, open_registry(root / "registry"), progress), start=1):
+        mark = "✓" if step.ok else "✗"
+        typer.echo(f"{mark} {number:>2}. {step.name:<26}{step.seconds:>6.1f} s  {step.outcome}")
+        ok = step.ok
+    typer.echo(f"\n{time.perf_counter() - began:.0f} s in all.")
+    if not ok:
+        raise typer.Exit(1)
+    typer.echo(
+        f"""
+The card, rendered from the certificate:
+  {root / "run-2" / "candidate" / "README.md"}
+
+What to type next:
+  export ROADWORTHY_REGISTRY={root / "registry"}
+  roadworthy models
+  roadworthy show {MODEL}@1.1.0
+  roadworthy audit {MODEL}@1.1.0
+  roadworthy finetune {MODEL}@1.1.0 --data YOUR_IMAGES --out run --target 'top1>=0.95'"""
+    )

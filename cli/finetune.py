@@ -1,7 +1,7 @@
 """`roadworthy finetune`: a start and a data folder in, a run with a candidate out."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,16 +14,21 @@ def register(app: typer.Typer) -> None:
 
 
 def finetune(
-    start: Annotated[str, typer.Argument(metavar="REF|SYSTEM", help="A reference, a snapshot folder, a system, or timm:NAME.")],
+    start: Annotated[
+        str, typer.Argument(metavar="REF|SYSTEM", help="A reference, a snapshot folder, a system, or timm:NAME.")
+    ],
     data: Annotated[Path, typer.Option(help="A folder for each class, with or without train/val/test above.")],
     out: Annotated[Path, typer.Option(help="The run's folder. One that was stopped goes on.")],
-    target: Annotated[Optional[str], typer.Option(help="Stop when this holds on validation: 'top1>=0.95'.")] = None,  # noqa: UP007, UP045
-    seed: Annotated[Optional[int], typer.Option(help="Replay a run; by default the system's entropy.")] = None,  # noqa: UP007, UP045
-    epochs: Annotated[Optional[int], typer.Option(help="The most epochs to train.")] = None,  # noqa: UP007, UP045
+    target: Annotated[str | None, typer.Option(help="Stop when this holds on validation: 'top1>=0.95'.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Replay a run; by default the system's entropy.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="The most epochs to train.")] = None,
     device: DeviceOption = None,
-    image_size: Annotated[Optional[int], typer.Option(help="Crop in pixels; by default the start's.")] = None,  # noqa: UP007, UP045
-    batch_size: Annotated[Optional[int], typer.Option(help="Images in a step.")] = None,  # noqa: UP007, UP045
-    learning_rate: Annotated[Optional[float], typer.Option(help="At its peak.")] = None,  # noqa: UP007, UP045
+    image_size: Annotated[int | None, typer.Option(help="Crop in pixels; by default the start's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its peak.")] = None,
+    checkpoint_seconds: Annotated[
+        float | None, typer.Option(help="At most this much work is lost with a killed process.")
+    ] = None,
     leave_out_leaked: Annotated[
         bool, typer.Option("--leave-out-leaked", help="Do not train on images that are also in the test part.")
     ] = False,
@@ -62,6 +67,7 @@ def finetune(
             batch_size=batch_size,
             learning_rate=learning_rate,
             leave_out_leaked=leave_out_leaked,
+            checkpoint_seconds=checkpoint_seconds,
             reference=reference,
             process_started=psutil.Process().create_time(),
             report=report,
@@ -84,5 +90,7 @@ def finetune(
         typer.echo(f"run: {result.run}")
         note(f"Next: roadworthy verify {result.run} --data {data}")
     if target is not None and not result.target_met:
-        note(f"roadworthy: the target {target} did not hold. Expected it within the epochs; give more --epochs or data.")
+        note(
+            f"roadworthy: the target {target} did not hold. Expected it within the epochs; give more --epochs or data."
+        )
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """`roadworthy import`: a foreign checkpoint becomes an uncertified draft."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,9 +17,9 @@ def import_checkpoint(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors, .pth or .pt file.")],
     reference: Annotated[str, typer.Argument(metavar="NAME", help="team/name; the draft is team/name@main.")],
     system: Annotated[str, typer.Option(help="A system of the catalogue, or timm:ARCHITECTURE.")],
-    source: Annotated[Optional[str], typer.Option(help="Where the file comes from.")] = None,  # noqa: UP007, UP045
-    claim: Annotated[Optional[str], typer.Option(help="What its upstream claims; quoted as not verified.")] = None,  # noqa: UP007, UP045
-    licence: Annotated[Optional[str], typer.Option(help="The licence its upstream states.")] = None,  # noqa: UP007, UP045
+    source: Annotated[str | None, typer.Option(help="Where the file comes from.")] = None,
+    claim: Annotated[str | None, typer.Option(help="What its upstream claims; quoted as not verified.")] = None,
+    licence: Annotated[str | None, typer.Option(help="The licence its upstream states.")] = None,
     registry: RegistryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -39,7 +39,10 @@ def import_checkpoint(
         upstream = Upstream(source=source or checkpoint.name, claim=claim, licence=licence)
         done = convert(checkpoint, system=system, out=Path(aside) / "snapshot", upstream=upstream)
         draft = import_draft(
-            open_registry(registry), done.snapshot, reference, progress=bytes_report(report, f"storing {reference} (MB)")
+            open_registry(registry),
+            done.snapshot,
+            reference,
+            progress=bytes_report(report, f"storing {reference} (MB)"),
         )
     if json:
         emit({"reference": draft, "layout": done.layout, "parameters": done.parameters, "dropped": done.dropped})

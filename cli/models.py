@@ -1,6 +1,6 @@
 """`roadworthy models`: what is in the registry, with its measured figures."""
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,9 @@ def register(app: typer.Typer) -> None:
 
 
 def models(
-    text: Annotated[Optional[str], typer.Argument(help="Part of a name, a system or a data set.")] = None,  # noqa: UP007, UP045
-    task: Annotated[Optional[str], typer.Option(help="Only this task, such as image-classification.")] = None,  # noqa: UP007, UP045
-    where: Annotated[Optional[str], typer.Option(help="Only measured figures like 'top1>=0.9'.")] = None,  # noqa: UP007, UP045
+    text: Annotated[str | None, typer.Argument(help="Part of a name, a system or a data set.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only this task, such as image-classification.")] = None,
+    where: Annotated[str | None, typer.Option(help="Only measured figures like 'top1>=0.9'.")] = None,
     registry: RegistryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -37,7 +37,9 @@ def models(
         table.add_column(title, overflow="fold")
     for e in entries:
         m, t, v = e.metric, e.tts, e.verdicts
-        verdicts = "uncertified draft" if v is None else ", ".join(k for k in ("reproduced", "generalises") if getattr(v, k))
+        verdicts = (
+            "uncertified draft" if v is None else ", ".join(k for k in ("reproduced", "generalises") if getattr(v, k))
+        )
         table.add_row(
             str(e.reference),
             e.task or "",

@@ -1,7 +1,7 @@
 """Options that several commands share, and how a word on the command line finds its snapshot."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from roadworthy.registry import Registry
 
 RegistryOption = Annotated[
-    Optional[str],  # noqa: UP007, UP045 - typer reads the annotation at run time
+    str | None,
     typer.Option("--registry", envvar="ROADWORTHY_REGISTRY", help="Folder of the registry.", show_default="user data"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 KeyOption = Annotated[
-    Optional[list[Path]],  # noqa: UP007, UP045
+    list[Path] | None,
     typer.Option("--key", help="A public key (PEM) to trust besides your own. May be repeated."),
 ]
-DeviceOption = Annotated[Optional[str], typer.Option(help="cpu or cuda; by default a GPU where there is one.")]  # noqa: UP007, UP045
+DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")]
 
 
 def is_folder(word: str) -> bool:

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 Report = Callable[[str, int, int], None]
@@ -19,9 +18,7 @@ def emit(document: Any) -> None:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
-    if isinstance(value, (Path,)) or hasattr(value, "__str__"):
-        return str(value)
-    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+    return str(value)  # paths, references, versions
 
 
 def metric_document(metric: Any) -> dict[str, Any] | None:
@@ -50,7 +47,14 @@ def metric_line(metric: Any) -> str:
 def progress() -> Iterator[Report]:
     """A bar for each stage on stderr, with rate and time left; nothing where stderr is no terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -64,7 +68,8 @@ def progress() -> Iterator[Report]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
+    # Only stderr: what is printed on stdout stays there, for whoever reads it.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
         tasks: dict[str, Any] = {}
 
         def report(stage: str, done: int, total: int) -> None:

@@ -44,6 +44,14 @@ def publish(
             emit({"ok": False, "reasons": error.reasons or (str(error),), "reference": reference})
         raise
     if json:
-        emit({"ok": True, "reasons": [], "reference": done.reference, "commit": done.manifest.commit, "moved": done.moved})
+        emit(
+            {
+                "ok": True,
+                "reasons": [],
+                "reference": done.reference,
+                "commit": done.manifest.commit,
+                "moved": done.moved,
+            }
+        )
     else:
         typer.echo(f"published {done.reference} (commit {done.manifest.commit[:12]})")

@@ -1,7 +1,7 @@
 """`roadworthy pull`: verified bytes into the Hub cache, or into a folder."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def pull(
     reference: Annotated[str, typer.Argument(metavar="REF", help="team/name@1.0.0 or team/name@alias.")],
-    to: Annotated[Optional[Path], typer.Option(help="A folder for plain files, instead of the Hub cache.")] = None,  # noqa: UP007, UP045
+    to: Annotated[Path | None, typer.Option(help="A folder for plain files, instead of the Hub cache.")] = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,

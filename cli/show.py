@@ -27,7 +27,11 @@ def show(
     if json:
         emit(details)
         return
-    lines = [("reference", str(details.reference)), ("system", details.system or "unknown"), ("task", details.task or "")]
+    lines = [
+        ("reference", str(details.reference)),
+        ("system", details.system or "unknown"),
+        ("task", details.task or ""),
+    ]
     lines.append(("metric", metric_line(details.metric) if details.metric else "not measured (uncertified draft)"))
     t = details.tts
     tts = f"run {t.run:.1f} s, total {t.total:.1f} s, train only {t.train_only:.1f} s" if t else "not measured"
@@ -36,7 +40,7 @@ def show(
         v = details.verdicts
         lines.append(("verdicts", f"reproduced: {_yes(v.reproduced)}, generalises: {_yes(v.generalises)}"))
     lines.append(("parent", str(details.parent) if details.parent else "none"))
-    lines.append(("created", details.created))
+    lines.append(("created", details.created or ""))
     for name, value in lines:
         typer.echo(f"{name:<18}{value}")
     for file in details.files:

@@ -1,7 +1,7 @@
 """`roadworthy verify`: measure again in a clean process."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def verify(
     subject: Annotated[str, typer.Argument(metavar="RUN|DIR|REF", help="A run, a snapshot folder, or a reference.")],
     data: Annotated[Path, typer.Option(help="The data; its test part is measured on.")],
-    target: Annotated[Optional[str], typer.Option(help="The target, where the run has none.")] = None,  # noqa: UP007, UP045
+    target: Annotated[str | None, typer.Option(help="The target, where the run has none.")] = None,
     device: DeviceOption = None,
     registry: RegistryOption = None,
     key: KeyOption = None,

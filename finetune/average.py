@@ -25,11 +25,11 @@ class Average:
         """average = decay * average + (1 - decay) * weights, after each step."""
         if self._decay is None:
             return
-        for key, value in model.state_dict().items():
-            if value.is_floating_point():
-                self._average[key].lerp_(value, 1 - self._decay)
-            else:
-                self._average[key].copy_(value)
+        now = model.state_dict()
+        floating = [key for key, value in now.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self._average[k] for k in floating], [now[k] for k in floating], 1 - self._decay)
+        for key in now.keys() - set(floating):
+            self._average[key].copy_(now[key])
 
     @contextlib.contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:

@@ -69,11 +69,11 @@ def train(
         log.start("eval_start", samples_count=progress.samples)
         with average.applied(model):
             found = score(task.protocol, predict(model, task, "validation", recipe, device, report))
+            report(f"{found.name} {found.value:.4f}", progress.step, total)
         log.event("eval_accuracy", found.value, samples_count=progress.samples, epoch_num=progress.step / per_epoch)
         log.end("eval_stop", samples_count=progress.samples)
         progress.history.append(found.value)
         progress.held = rule.holds(progress.history)
-        report(f"{found.name} {found.value:.4f}", progress.step, total)
         return found
 
     def save() -> None:

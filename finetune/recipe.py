@@ -54,8 +54,7 @@ class Recipe:
 def small_data(*, on_gpu: bool) -> Recipe:
     """Fine-tuning on hundreds to some ten thousand images: head first, then the upper layers.
 
-    Measured on 1,500 chest X-rays at 128 px, 2 cores: freezing the lower half doubled images/s and
-    cost no accuracy (docs/decisions/0003-small-data-recipe.md).
+    Where each choice comes from is measured in docs/decisions/0003-small-data-recipe.md.
     """
     return Recipe(
         name="small-data",
@@ -71,8 +70,8 @@ def small_data(*, on_gpu: bool) -> Recipe:
         fit_head_first=True,
         frozen_share=0.5,
         freeze_normalisation=True,
-        ema_decay=None,
-        evaluations_per_epoch=4,
+        ema_decay=0.95,
+        evaluations_per_epoch=2,
         hold=2,
         precision="bfloat16" if on_gpu else "float32",
         checkpoint_seconds=30.0,

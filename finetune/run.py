@@ -62,6 +62,7 @@ def finetune(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     leave_out_leaked: bool = False,
+    checkpoint_seconds: float | None = None,
     reference: str | None = None,
     process_started: float | None = None,
     report: Report = silent,
@@ -79,6 +80,7 @@ def finetune(
         image_size: crop in pixels; by default the start's.
         leave_out_leaked: train without the images that are also in the test part, pixel for pixel. They
             block publishing otherwise.
+        checkpoint_seconds: at most this much work is lost with a killed process.
         reference: what the registry calls the start snapshot.
         process_started: when the user began to wait, seconds since the epoch; by default, now.
         report: called with (stage, done, total).
@@ -97,7 +99,7 @@ def finetune(
             return finished(folder)
     else:
         chosen = choose_device(device)
-        recipe = _recipe(start, chosen, epochs, batch_size, learning_rate)
+        recipe = _recipe(start, chosen, epochs, batch_size, learning_rate, checkpoint_seconds)
         spec = _specify(
             start,
             Path(data),
@@ -193,21 +195,25 @@ def _finish(
 
 
 def _recipe(
-    start: Path | str, device: torch.device, epochs: int | None, batch_size: int | None, learning_rate: float | None
+    start: Path | str,
+    device: torch.device,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    checkpoint_seconds: float | None,
 ) -> Recipe:
     on_gpu = device.type == "cuda"
     if isinstance(start, Path):
         recipe = recipes.small_data(on_gpu=on_gpu)
     else:
         recipe = recipes.convnet_from_scratch(on_gpu=on_gpu, batch_size=batch_size or 256)
-    changes: dict[str, int | float] = {}
-    if epochs is not None:
-        changes["epochs"] = epochs
-    if batch_size is not None:
-        changes["batch_size"] = batch_size
-    if learning_rate is not None:
-        changes["learning_rate"] = learning_rate
-    return dataclasses.replace(recipe, **changes)  # type: ignore[arg-type]
+    wanted = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "checkpoint_seconds": checkpoint_seconds,
+    }
+    return dataclasses.replace(recipe, **{name: value for name, value in wanted.items() if value is not None})  # type: ignore[arg-type]
 
 
 def _specify(

@@ -200,6 +200,8 @@ def _certify(
         training=training,
         parent=_parent(aside, measured, spec, rows),
     )
+    # Rendered from what a reader will read: after one trip through the statement's own form.
+    claim = from_statement(to_statement(Certificate(files=(), claim=claim))).claim
     _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), signer)
     reasons = tuple(_refusals(claim))
     return Verified(

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-# L2 penalty on standardised features. Small against 1/n for n in the thousands, large enough that
-# features which separate the training set by luck do not run away.
-_PENALTY = 1e-2
+# L2 penalty on features of unit variance over all of them. Chosen on chest X-rays, 1,285 images: from 0.01
+# to 0.3 the test accuracy varies by one point, and smaller heads survive the first steps of fine-tuning.
+_PENALTY = 0.1
 
 
 def fit_head(model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> int:
@@ -27,8 +27,10 @@ def fit_head(model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tenso
     if not isinstance(head, nn.Linear):
         return 0
     features, labels = _features(model, batches)
-    mean, std = features.mean(0), features.std(0) + 1e-6
-    x_ND = (features - mean) / std
+    # One scale for all features: dividing by each one's own deviation gives weights in the hundreds to those
+    # that hardly ever fire, and the first step of fine-tuning then destroys the head.
+    mean, scale = features.mean(0), features.var(0).mean().sqrt() + 1e-6
+    x_ND = (features - mean) / scale
     weight = torch.zeros(head.out_features, head.in_features, dtype=x_ND.dtype, device=x_ND.device)
     bias = torch.zeros(head.out_features, dtype=x_ND.dtype, device=x_ND.device)
     weight.requires_grad_(), bias.requires_grad_()
@@ -42,9 +44,9 @@ def fit_head(model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tenso
 
     solver.step(objective)  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        # The standardisation moves into the layer, so that the model stays what its config says.
-        head.weight.copy_(weight / std)
-        head.bias.copy_(bias - (weight * (mean / std)).sum(1))
+        # Centre and scale move into the layer, so that the model stays what its config says.
+        head.weight.copy_(weight / scale)
+        head.bias.copy_(bias - (weight * (mean / scale)).sum(1))
     return len(labels)
 
 

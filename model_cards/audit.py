@@ -14,7 +14,7 @@ from securesystemslib.signer import Key
 from . import card, clocks, evidence
 from .certificate import Certificate, from_statement
 from .envelope import open_envelope
-from .errors import RoadworthyError
+from .errors import InputError, RoadworthyError
 from .protocol import Metric, score
 from .snapshot import CERTIFICATE, EVENTS, EVIDENCE, PARENT_EVIDENCE, FileEntry, list_files
 from .statistics import PairedComparison, compare_paired
@@ -35,9 +35,14 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
     """Audits the snapshot in ``folder``; a signature counts if one of ``keys`` made it.
 
     Raises:
-        InputError: ``folder`` is not a snapshot folder. Everything else is a reason in the result.
+        InputError: ``folder`` is not a folder. Everything else is a reason in the result.
     """
-    files = list_files(folder)
+    try:
+        files = list_files(folder)
+    except InputError as error:
+        if not folder.is_dir():
+            raise
+        return _no(str(error))
     path = folder / CERTIFICATE
     if not path.is_file():
         return _no("no certificate.json: this snapshot is a draft. Measure it: roadworthy verify DIR --data DIR")
@@ -52,7 +57,16 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
         checks.append(f"digests of {len(certificate.files)} files match")
         try:
             reasons += _replay(folder, certificate, checks)
-        except (RoadworthyError, OSError, LookupError, TypeError, ValueError) as error:
+        except (
+            RoadworthyError,
+            OSError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             # Signed bytes that cannot be replayed are a no, whatever exactly is wrong with them.
             reasons.append(f"the evidence cannot be replayed: {error}")
     return Audit(
@@ -100,10 +114,16 @@ def _replay(folder: Path, certificate: Certificate, checks: list[str]) -> Iterat
     )
     if (met, surely) != (claim.verdicts.reproduced, claim.verdicts.generalises):
         yield f"the verdicts do not follow from {metric.name} {metric.value:.4f} and the target {claim.target}"
-    if claim.parent is not None and claim.parent.comparison is not None:
+    if claim.target.metric != metric.name:
+        yield f"the target is on {claim.target.metric!r}; the protocol gives {metric.name!r}"
+    if claim.parent is not None and (claim.parent.metric is not None or claim.parent.comparison is not None):
         yield from _parent(folder, certificate, rows)
         checks.append("comparison with the parent recomputed, example by example")
-    road = clocks.read(clocks.parse((folder / EVENTS).read_text())) if (folder / EVENTS).is_file() else None
+    road = (
+        clocks.read(clocks.parse((folder / EVENTS).read_text(encoding="utf-8")))
+        if (folder / EVENTS).is_file()
+        else None
+    )
     if claim.training is not None:
         if road is None or road.clocks != claim.training.clocks:
             yield "the clocks in the certificate are not those of the event log"
@@ -129,7 +149,8 @@ def _metric(stated: Metric, recomputed: Metric, where: str) -> Iterator[str]:
 def _parent(folder: Path, certificate: Certificate, rows: Sequence[evidence.Row]) -> Iterator[str]:
     claim = certificate.claim
     parent = claim.parent
-    if parent is None or parent.metric is None:
+    if parent is None or parent.metric is None or parent.comparison is None:
+        yield "the comparison with the parent is incomplete: expected its metric and the paired comparison"
         return
     old = evidence.load((folder / PARENT_EVIDENCE).read_bytes())
     yield from _metric(parent.metric, score(claim.protocol, old), "the comparison")

@@ -17,6 +17,12 @@ def dump(value: Any) -> bytes:
     return rfc8785.dumps(value)
 
 
+def _number(digits: str) -> int | float:
+    # The canonical form of 1e16 is 10000000000000000: beyond 2**53 only a double can have been meant.
+    value = int(digits)
+    return value if abs(value) < 2**53 else float(value)
+
+
 def parse(data: bytes, what: str) -> Any:
     """The value that ``data`` holds, only if ``data`` is its canonical form.
 
@@ -24,9 +30,9 @@ def parse(data: bytes, what: str) -> Any:
         DamagedError: not JSON, or not the canonical bytes of what it says.
     """
     try:
-        value = json.loads(data)
+        value = json.loads(data, parse_int=_number)
         again = dump(value)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise DamagedError(f"{what} is not readable JSON ({error}). Pull or publish it again.") from error
     if again != data:
         raise DamagedError(

@@ -4,16 +4,17 @@
 you change FORMAT: cards of another format are bound by their digests only.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from . import canonical
 from .certificate import Claim, Clocks, Environment
 from .clocks import Point
 from .evidence import Row
+from .markdown import code, plain
 from .plots import confusion_matrix, learning_curve
 from .protocol import Metric
 
@@ -120,13 +121,13 @@ def _readme(claim: Claim, *, has_confusion: bool) -> str:
     metric, verdicts = claim.metric, claim.verdicts
     lines = [
         _front_matter(claim),
-        f"# {title(claim)}\n",
-        f"**{metric.name} {percent(metric.value)}** "
+        f"# {plain(title(claim))}\n",
+        f"**{plain(metric.name)} {percent(metric.value)}** "
         f"({_confidence(metric)} {percent(metric.low)} to {percent(metric.high)}, n = {metric.n}) "
-        f"under `{metric.protocol}`, re-measured in a clean process from the packaged bytes.\n",
+        f"under {code(metric.protocol)}, re-measured in a clean process from the packaged bytes.\n",
         f"| verdict | | what it means |\n|---|---|---|\n"
         f"| reproduced | **{_yes(verdicts.reproduced)}** | the point estimate on the fixed test set meets "
-        f"the target `{claim.target}` |\n"
+        f"the target {code(str(claim.target))} |\n"
         f"| generalises | **{_yes(verdicts.generalises)}** | the {_confidence(metric)} interval lies wholly on "
         f"the target's side |\n",
         _time(claim),
@@ -152,7 +153,7 @@ def _time(claim: Claim) -> str:
     if training is None:
         return f"## Time-to-solution\n\n{_NOT_MEASURED.capitalize()}: these weights were not trained here.\n"
     clocks = training.clocks
-    goal = f"`{training.target}` on validation" if training.target else "no target: the whole budget was used"
+    goal = f"{code(str(training.target))} on validation" if training.target else "no target: the whole budget was used"
     return (
         "## Time-to-solution\n\n"
         "| clock | time | from → to |\n|---|---|---|\n"
@@ -173,7 +174,7 @@ def _end(clocks: Clocks) -> str:
 def _machine(environment: Environment) -> str:
     device = ", ".join(environment.accelerators) or "no accelerator"
     libraries = ", ".join(f"{name} {version}" for name, version in sorted(environment.libraries.items()))
-    return (
+    return plain(
         f"{environment.cpu}, {environment.threads} of {environment.cores} cores, "
         f"{environment.memory_gib:g} GiB, {device}, {environment.precision}; "
         f"Python {environment.python}, {libraries}, {environment.os}."
@@ -184,14 +185,14 @@ def _data(claim: Claim) -> str:
     data = claim.data
     rows = [("test", data.test), ("validation", data.validation), ("train", data.train)]
     table = "\n".join(
-        f"| {name} | {record.n:,} | `{record.fingerprint[:16]}` |" if record else f"| {name} | {_NOT_MEASURED} | |"
+        f"| {name} | {record.n:,} | {code(record.fingerprint[:16])} |" if record else f"| {name} | {_NOT_MEASURED} | |"
         for name, record in rows
     )
-    shown = ", ".join(data.labels[:20]) + (f" and {len(data.labels) - 20} more" if len(data.labels) > 20 else "")
+    shown = plain(", ".join(data.labels[:20])) + (f" and {len(data.labels) - 20} more" if len(data.labels) > 20 else "")
     return (
-        f"## Data: {data.name}\n\n"
+        f"## Data: {plain(data.name)}\n\n"
         f"| part | examples | fingerprint |\n|---|---|---|\n{table}\n\n"
-        f"{len(data.labels)} classes: {shown}. Split: {data.split_rule}. "
+        f"{len(data.labels)} classes: {shown}. Split: {plain(data.split_rule)}. "
         f"Exact duplicates between train and test: {_count(data.exact_duplicates)}; "
         f"near duplicates: {_count(data.near_duplicates)}.\n"
     )
@@ -204,43 +205,44 @@ def _count(value: int | None) -> str:
 def _origin(claim: Claim) -> str:
     start, parent = claim.start, claim.parent
     text = f"## Where it comes from\n\nStart: {start.kind}"
-    text += f", `{start.reference}`" if start.reference else ""
-    text += f" (weights `{start.weights_sha256[:16]}`)" if start.weights_sha256 else ""
+    text += f", {code(start.reference)}" if start.reference else ""
+    text += f" (weights {code(start.weights_sha256[:16])})" if start.weights_sha256 else ""
     text += ".\n"
     if start.upstream is not None:
-        claimed = f"claims {start.upstream.claim}" if start.upstream.claim else "makes no claim"
+        claimed = f"claims {plain(start.upstream.claim)}" if start.upstream.claim else "makes no claim"
+        licence = plain(start.upstream.licence or "not stated")
         text += (
-            f"\nIts upstream ({start.upstream.source}; licence: {start.upstream.licence or 'not stated'}) "
-            f"{claimed}: **not verified here**.\n"
+            f"\nIts upstream ({plain(start.upstream.source)}; licence: {licence}) {claimed}: **not verified here**.\n"
         )
     if parent is not None and parent.comparison is not None and parent.metric is not None:
         c = parent.comparison
         text += (
-            f"\n| on the same {c.n:,} examples | parent `{parent.reference}` | this version |\n|---|---|---|\n"
-            f"| {claim.metric.name} | {percent(parent.metric.value)} | {percent(claim.metric.value)} |\n\n"
+            f"\n| on the same {c.n:,} examples | parent {code(parent.reference)} | this version |\n|---|---|---|\n"
+            f"| {plain(claim.metric.name)} | {percent(parent.metric.value)} | {percent(claim.metric.value)} |\n\n"
             f"Difference {100 * c.difference:+.2f} points (95 % {100 * c.low:+.2f} to {100 * c.high:+.2f}); "
             f"{c.gained} examples gained, {c.lost} lost; exact McNemar p = {c.p_value:.3g}.\n"
         )
     elif parent is not None:
-        text += f"\nNot compared with `{parent.reference}`: {parent.not_compared}.\n"
+        why = plain(parent.not_compared or "no reason was recorded")
+        text += f"\nNot compared with {code(parent.reference)}: {why}.\n"
     return text
 
 
 def _measurement(claim: Claim) -> str:
-    parameters = ", ".join(f"{key} {value}" for key, value in sorted(claim.protocol.parameters.items()))
-    recipe = ""
-    if claim.training is not None:
-        recipe = (
-            "\nRecipe: "
-            + ", ".join(
-                f"{key} {json.dumps(value, sort_keys=True)}" for key, value in sorted(claim.training.recipe.items())
-            )
-            + ".\n"
-        )
+    recipe = "" if claim.training is None else f"\nRecipe: {_settings(claim.training.recipe)}.\n"
     return (
         "## How it was measured\n\n"
-        f"Protocol `{claim.protocol.name}` ({parameters}). Architecture {claim.architecture}, "
-        f"{claim.parameters:,} parameters. Measured {claim.measured_at} on: {_machine(claim.environment)}\n{recipe}"
+        f"Protocol {code(claim.protocol.name)} ({_settings(claim.protocol.parameters)}). "
+        f"Architecture {plain(claim.architecture)}, {claim.parameters:,} parameters. "
+        f"Measured {plain(claim.measured_at)} on: {_machine(claim.environment)}\n{recipe}"
+    )
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    # In canonical form, because a claim that was read back has 1 where its maker may have had 1.0.
+    return ", ".join(
+        code(f"{key} {value if isinstance(value, str) else canonical.dump(value).decode()}")
+        for key, value in sorted(settings.items())
     )
 
 

@@ -6,9 +6,9 @@ certificate itself) and whose predicate is ``Claim``. It is signed as a DSSE env
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from . import canonical
 from .errors import DamagedError
@@ -159,11 +159,20 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Digest:
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Annotations:
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     name: str
-    digest: dict[Literal["sha256"], str]
-    annotations: dict[Literal["size"], int]
+    digest: _Digest
+    annotations: _Annotations
 
 
 def to_statement(certificate: Certificate) -> bytes:
@@ -202,10 +211,15 @@ def from_statement(data: bytes) -> Certificate:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise DamagedError(f"the certificate's field {place!r} is wrong: {first['msg']}.") from error
-    if canonical.dump(claim_to_dict(claim)) != canonical.dump(document["predicate"]):
-        raise DamagedError("the certificate has fields this release does not know. Upgrade roadworthy.")
-    files = tuple(FileEntry(path=s.name, size=s.annotations["size"], sha256=s.digest["sha256"]) for s in subjects)
-    return Certificate(files=files, claim=claim)
+    files = tuple(FileEntry(path=s.name, size=s.annotations.size, sha256=s.digest.sha256) for s in subjects)
+    certificate = Certificate(files=files, claim=claim)
+    # What was dropped, filled in or converted on the way in ("5" for 5) shows on the way out.
+    if to_statement(certificate) != data:
+        raise DamagedError(
+            "the certificate has fields, or values of a type, that this release does not know. "
+            "Upgrade roadworthy, or publish the version again."
+        )
+    return certificate
 
 
 def claim_to_dict(claim: Claim) -> dict[str, Any]:

@@ -57,6 +57,8 @@ def _events(text: str) -> Iterator[Event]:
             continue
         try:
             fields = json.loads(line.removeprefix(PREFIX))
+            if not isinstance(fields["metadata"], dict):
+                raise TypeError("its metadata is not an object")
             yield Event(
                 time=fields["time_ms"] / 1000,
                 kind=fields["event_type"],
@@ -64,7 +66,7 @@ def _events(text: str) -> Iterator[Event]:
                 value=fields["value"],
                 metadata=fields["metadata"],
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise DamagedError(f"line {number} of the event log cannot be read ({error}).") from error
 
 
@@ -74,17 +76,22 @@ def read(events: tuple[Event, ...]) -> Road:
     A run that was killed has several segments, each beginning with ``init_start``. Each counts from its
     own start to the last thing it recorded, work that was lost with it included; the sum is marked as
     resumed, because the pause between the segments is not in it.
+
+    Raises:
+        LookupError, TypeError, ValueError, ArithmeticError: an event lacks what its key promises.
     """
     segments = _segments(events)
     curve: list[Point] = []
     run = total = train_only = 0.0
-    samples, epochs, met, cache, replayed = 0, 0.0, False, "cold", False
+    samples, epochs, met, cache, replayed, trained = 0, 0.0, False, "cold", False, False
     for segment in segments:
         started = _first(segment, "run_start")
-        if started is None:
-            continue
         process = float(segment[0].metadata.get("process_started", segment[0].time))
+        if started is None:  # killed before it touched the data, but waited for all the same
+            total += segment[-1].time - process
+            continue
         reached = started.time
+        measured: list[Point] = []
         for event in segment:
             if event.key == "seed":
                 replayed = bool(event.metadata.get("replayed", False))
@@ -93,8 +100,9 @@ def read(events: tuple[Event, ...]) -> Road:
             reached = max(reached, event.time)
             if event.key == "eval_accuracy":
                 at = run + event.time - started.time
-                curve.append(Point(seconds=at, samples=event.metadata["samples_count"], value=event.value))
+                measured.append(Point(seconds=at, samples=event.metadata["samples_count"], value=event.value))
             if event.key in ("checkpoint", "run_stop"):
+                trained = True
                 train_only = float(event.metadata["train_seconds"])
                 samples, epochs = int(event.metadata["samples_count"]), float(event.metadata["epoch_num"])
             if event.key == "run_stop":
@@ -102,9 +110,10 @@ def read(events: tuple[Event, ...]) -> Road:
                 break
         run += reached - started.time
         total += reached - process
-        # What was measured after the last checkpoint is measured again by the next segment.
-        curve = [point for point in curve if point.samples <= samples]
-    if not any(event.key in ("checkpoint", "run_stop") for event in events):
+        # What the segment before measured after its last checkpoint, this one measured again.
+        if measured:
+            curve = [point for point in curve if point.samples < measured[0].samples] + measured
+    if not trained:
         return Road(clocks=None, curve=tuple(curve))
     clocks = Clocks(
         run=round(run, 3),

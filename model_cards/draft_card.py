@@ -3,6 +3,7 @@
 import yaml
 
 from .certificate import Upstream
+from .markdown import plain
 
 
 def render_draft(*, system: str, task: str, parameters: int, upstream: Upstream | None) -> bytes:
@@ -13,13 +14,14 @@ def render_draft(*, system: str, task: str, parameters: int, upstream: Upstream 
     )
     claim = "Upstream makes no claim that was recorded."
     if upstream is not None:
-        said = upstream.claim or "makes no claim that was recorded"
+        said = plain(upstream.claim or "makes no claim that was recorded")
+        licence = plain(upstream.licence or "not stated")
         claim = (
             f"| upstream | claim | here |\n|---|---|---|\n"
-            f"| {upstream.source} (licence: {upstream.licence or 'not stated'}) | {said} | **not verified here** |"
+            f"| {plain(upstream.source)} (licence: {licence}) | {said} | **not verified here** |"
         )
     return (
-        f"---\n{head}---\n\n# {system} (uncertified draft)\n\n"
+        f"---\n{head}---\n\n# {plain(system)} (uncertified draft)\n\n"
         f"{parameters:,} parameters. Accuracy: not measured. Time-to-solution: not measured.\n\n{claim}\n\n"
         "A draft becomes a version when it is measured: `roadworthy verify DIR --data DIR --target 'top1>=…'`, "
         "then `roadworthy publish DIR team/name@1.0.0`.\n"

@@ -63,9 +63,9 @@ def _read(data: bytes) -> Envelope:
     try:
         envelope = Envelope.from_dict(document)
         # base64 has more than one spelling of the same bytes; only the canonical one is accepted.
-        same = canonical.dump(envelope.to_dict()) == data
+        same = canonical.dump(envelope.to_dict()) == data and all(isinstance(k, str) for k in envelope.signatures)
         base64.b64decode(document["payload"], validate=True) if same else None
-    except (KeyError, TypeError, ValueError, SignatureError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, SignatureError) as error:
         raise DamagedError(f"certificate.json is not a signed envelope ({error}).") from error
     if not same or envelope.payload_type != PAYLOAD_TYPE:
         raise DamagedError("certificate.json is not in the form it was signed in: it was edited.")

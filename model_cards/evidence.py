@@ -4,7 +4,6 @@ On disk: JSON Lines in canonical form, sorted by id, so that equal evidence is e
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,17 +25,16 @@ class Row:
     confidence: float
 
 
-def _order(row: Row) -> tuple[str, str]:
-    return row.id, json.dumps(row.truth)
+def _line(row: Row) -> bytes:
+    return canonical.dump(
+        {"id": row.id, "truth": row.truth, "prediction": row.prediction, "confidence": row.confidence}
+    )
 
 
 def dump(rows: Iterable[Row]) -> bytes:
-    """The file's bytes; ``load(dump(rows))`` gives the rows in the order of their ids."""
-    lines = (
-        canonical.dump({"id": row.id, "truth": row.truth, "prediction": row.prediction, "confidence": row.confidence})
-        for row in sorted(rows, key=_order)
-    )
-    return b"".join(line + b"\n" for line in lines)
+    """The file's bytes, whatever the order of ``rows``; ``load(dump(rows))`` gives them sorted by id and truth."""
+    lines = sorted((row.id, canonical.dump(row.truth), _line(row)) for row in rows)
+    return b"".join(line + b"\n" for *_, line in lines)
 
 
 def load(data: bytes) -> tuple[Row, ...]:
@@ -45,30 +43,31 @@ def load(data: bytes) -> tuple[Row, ...]:
     Raises:
         DamagedError: a line that is no row; the message names it.
     """
-    rows = []
-    for number, line in enumerate(data.splitlines(), start=1):
-        try:
-            fields = json.loads(line)
-            row = Row(
-                id=fields.pop("id"),
-                truth=fields.pop("truth"),
-                prediction=fields.pop("prediction"),
-                confidence=float(fields.pop("confidence")),
-            )
-            if fields or not isinstance(row.id, str):
-                raise ValueError(f"unexpected fields {sorted(fields)}")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DamagedError(
-                f"evidence line {number} is not a row (id, truth, prediction, confidence): {error}."
-            ) from error
-        rows.append(row)
-    return tuple(rows)
+    lines = data.removesuffix(b"\n").split(b"\n") if data else []
+    return tuple(_row(line, number) for number, line in enumerate(lines, start=1))
+
+
+def _row(line: bytes, number: int) -> Row:
+    fields = canonical.parse(line, f"evidence line {number}")
+    if not isinstance(fields, dict) or set(fields) != {"id", "truth", "prediction", "confidence"}:
+        found = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
+        raise DamagedError(
+            f"evidence line {number} is not a row: expected id, truth, prediction and confidence, found {found}. "
+            "Pull or publish it again."
+        )
+    identity, confidence = fields["id"], fields["confidence"]
+    if not isinstance(identity, str) or isinstance(confidence, bool) or not isinstance(confidence, int | float):
+        raise DamagedError(
+            f"evidence line {number} is not a row: expected a text as id and a number as confidence, "
+            f"found {identity!r} and {confidence!r}. Pull or publish it again."
+        )
+    return Row(id=identity, truth=fields["truth"], prediction=fields["prediction"], confidence=float(confidence))
 
 
 def fingerprint(examples: Iterable[tuple[str, Answer]]) -> str:
     """Digest of a data set as a multiset of (content digest, truth): order and file names do not matter."""
-    lines = sorted(json.dumps([identity, truth], ensure_ascii=True) for identity, truth in examples)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    lines = sorted(canonical.dump([identity, truth]) for identity, truth in examples)
+    return hashlib.sha256(b"\n".join(lines)).hexdigest()
 
 
 def fingerprint_of(rows: Sequence[Row]) -> str:

@@ -54,6 +54,8 @@ def check_path(path: str) -> str:
         or path.startswith("/")
         or any(part in ("..", ".") or part.endswith((" ", ".")) for part in parts)
         or any(ord(c) < 32 or c in '\\:*?"<>|\x7f' for c in path)
+        # A name on disk that is not UTF-8, as Python hands it over: no JSON can hold it.
+        or any("\ud800" <= c <= "\udfff" for c in path)
     ):
         raise InputError(
             f"file path {path!r} leaves its folder or cannot exist everywhere. "

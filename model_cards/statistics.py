@@ -1,7 +1,7 @@
 """What n examples support: intervals for a proportion and paired comparisons. No dependencies."""
 
 from dataclasses import dataclass
-from math import comb, sqrt
+from math import sqrt
 from statistics import NormalDist
 
 
@@ -54,9 +54,12 @@ def mcnemar_exact(gained: int, lost: int) -> float:
     n = gained + lost
     if n == 0:
         return 1.0
-    tail: int = sum(comb(n, k) for k in range(min(gained, lost) + 1))
-    # Integers up to here: 2**n overflows a float beyond n = 1023, their quotient does not.
-    return min(1.0, 2 * tail / 2**n) if n < 1000 else min(1.0, float((2 * tail * 10**18) // 2**n) / 1e18)
+    # Integers throughout: 2**n overflows a float beyond n = 1023, the quotient of two integers does not.
+    term = tail = 1
+    for k in range(min(gained, lost)):
+        term = term * (n - k) // (k + 1)
+        tail += term
+    return min(1.0, 2 * tail / 2**n)
 
 
 def compare_paired(new: list[bool], old: list[bool], confidence: float = 0.95) -> PairedComparison:

@@ -1,8 +1,10 @@
 """A target: metric, relation, threshold. Written ``top1>=0.95``."""
 
+import math
 import operator
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from .errors import InputError
@@ -39,8 +41,11 @@ class Target:
         try:
             if match is None:
                 raise ValueError
-            threshold = float(match[3]) / (100 if match[4] else 1)
-        except ValueError:
+            # In decimals: 1.1 / 100 is not the double that is nearest to 0.011.
+            threshold = float(Decimal(match[3]).scaleb(-2 if match[4] else 0))
+            if not math.isfinite(threshold):
+                raise ValueError
+        except (ValueError, ArithmeticError):
             raise InputError(
                 f"cannot read the target {text!r}. Expected a metric, >= or <=, and a number: 'top1>=0.95'."
             ) from None

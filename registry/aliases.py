@@ -99,7 +99,7 @@ def advance(store: Store, reference: Reference, to: Version) -> bool:
 
 
 def _keys(store: Store, reference: Reference) -> list[str]:
-    return list(store.list(layout.folder("aliases", reference.namespace, reference.name, reference.selector)))
+    return layout.documents(store, "aliases", reference.namespace, reference.name, reference.selector)
 
 
 def _key(reference: Reference, number: int) -> str:

@@ -94,6 +94,8 @@ class FolderStore:
         path = self._path(key)
         with _explained(f"{verb} {path}", 0, self.root):
             try:
+                if path.is_dir():
+                    raise IsADirectoryError
                 yield path
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 raise NotFoundError(f"{key} is not in {self.root}. See what is: roadworthy models") from None

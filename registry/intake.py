@@ -69,7 +69,7 @@ def inspect(folder: Path) -> tuple[Objection, ...]:
     found: list[Objection] = []
     names = []
     try:
-        for where, folders, files in os.walk(folder):
+        for where, folders, files in os.walk(folder, onerror=_raise):
             for name in sorted([*files, *(f for f in folders if os.path.islink(os.path.join(where, f)))]):
                 path = Path(where, name)
                 names.append(path.relative_to(folder).as_posix())
@@ -81,6 +81,10 @@ def inspect(folder: Path) -> tuple[Objection, ...]:
     if not any(name.endswith(".safetensors") for name in names):
         found.append(Objection(file=WEIGHTS, expected="weights in safetensors", found="no such file"))
     return tuple(sorted(found, key=lambda objection: objection.file))
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _objections(path: Path, name: str, folder: Path) -> Iterator[Objection]:
@@ -97,9 +101,7 @@ def _objections(path: Path, name: str, folder: Path) -> Iterator[Objection]:
         if (lies := lie(path)) is not None:
             yield Objection(file=name, expected=lies[0], found=lies[1])
     elif suffix in _PICKLES:
-        yield Objection(
-            file=name, expected="weights as .safetensors", found=f"{suffix}, which can run code when loaded"
-        )
+        yield Objection(file=name, expected="weights as .safetensors", found=f"{suffix}, which may run code")
     elif suffix not in _SUFFIXES and pure.name not in _NAMES:
         kind = "Python code" if suffix.startswith(".py") else repr(suffix or pure.name)
         yield Objection(file=name, expected=f"one of {' '.join(sorted(_SUFFIXES))}", found=kind)

@@ -11,13 +11,21 @@ A key is created once and never overwritten. The blobs of a version come first a
 what has a manifest is whole. A numbered folder is a log: whoever creates entry N + 1 has moved it.
 """
 
+import re
 from pathlib import PurePosixPath
 from typing import Literal
+
+from .store import Store
 
 Kind = Literal["versions", "drafts", "aliases"]
 
 TEMPORARY = "tmp"
 _DIGITS = 8  # enough for 99,999,999 moves, and numbers sort as text
+_DOCUMENT = {
+    "versions": re.compile(r"versions/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+\.json"),
+    "drafts": re.compile(r"drafts/[^/]+/[^/]+/[0-9]{8}\.json"),
+    "aliases": re.compile(r"aliases/[^/]+/[^/]+/[^/]+/[0-9]{8}\.json"),
+}
 
 
 def key(kind: Kind, *parts: str | int) -> str:
@@ -31,9 +39,13 @@ def blob_key(sha256: str) -> str:
     return f"blobs/sha256/{sha256[:2]}/{sha256}"
 
 
-def folder(kind: Kind, *parts: str) -> str:
-    """The prefix of every key below a folder: ``folder("versions", "demo", "x")``."""
-    return "/".join((kind, *parts)) + "/"
+def documents(store: Store, kind: Kind, *parts: str) -> list[str]:
+    """Every document's key below a folder, sorted: ``documents(store, "versions", "demo", "x")``.
+
+    What an editor or a file manager left between them is passed over.
+    """
+    keys = store.list("/".join((kind, *parts)) + "/")
+    return [key for key in keys if _DOCUMENT[kind].fullmatch(key)]
 
 
 def parts(key: str) -> tuple[str, ...]:

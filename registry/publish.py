@@ -72,11 +72,10 @@ def publish(
         more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
         raise CheckError(f"{wanted} was not published: {reasons[0]}{more}.", reasons)
     made = _plan(folder, wanted, outcome.certificate, keys)
+    data = manifest.dump(made)
     _store_files(registry, folder, made, progress)
     try:
-        registry.store.create(
-            layout.key("versions", wanted.namespace, wanted.name, wanted.selector), manifest.dump(made)
-        )
+        registry.store.create(layout.key("versions", wanted.namespace, wanted.name, wanted.selector), data)
     except ExistsError:
         _refuse_existing(registry, wanted, version)
         raise
@@ -119,7 +118,7 @@ def import_draft(
     data = manifest.dump(made)
     _store_files(registry, folder, made, progress)
     while True:
-        number = len(list(registry.store.list(layout.folder("drafts", asked.namespace, asked.name)))) + 1
+        number = len(layout.documents(registry.store, "drafts", asked.namespace, asked.name)) + 1
         try:
             registry.store.create(layout.key("drafts", asked.namespace, asked.name, number), data)
         except ExistsError:

@@ -30,17 +30,17 @@ class Registry:
 
     def models(self) -> tuple[tuple[str, str], ...]:
         """Every (namespace, name) with a version or a draft, sorted."""
-        keys = (key for kind in ("versions", "drafts") for key in self.store.list(f"{kind}/"))
+        keys = (*layout.documents(self.store, "versions"), *layout.documents(self.store, "drafts"))
         return tuple(sorted({(namespace, name) for namespace, name, *_ in map(layout.parts, keys)}))
 
     def versions(self, namespace: str, name: str) -> tuple[Version, ...]:
         """The certified versions of a model, the lowest first."""
-        keys = self.store.list(layout.folder("versions", namespace, name))
+        keys = layout.documents(self.store, "versions", namespace, name)
         return tuple(sorted(Version.parse(layout.parts(key)[-1]) for key in keys))
 
     def has_draft(self, namespace: str, name: str) -> bool:
         """Whether anything was imported under that name."""
-        return any(self.store.list(layout.folder("drafts", namespace, name)))
+        return bool(layout.documents(self.store, "drafts", namespace, name))
 
     def resolve(self, reference: Reference | str) -> Manifest:
         """The manifest that a version, an alias or ``@main`` (the newest draft) stands for.
@@ -51,7 +51,7 @@ class Registry:
         """
         asked = Reference.parse(reference)
         if asked.selector == DRAFT:
-            drafts = list(self.store.list(layout.folder("drafts", asked.namespace, asked.name)))
+            drafts = layout.documents(self.store, "drafts", asked.namespace, asked.name)
             if not drafts:
                 raise self._unknown(asked)
             return self._read_manifest(drafts[-1], asked)
@@ -122,7 +122,7 @@ class Registry:
             hint = f"Did you mean {' or '.join(near)}?" if near else "See what there is: roadworthy models"
             return NotFoundError(f"no model is called {asked.model} in {self.location}. {hint}")
         there = [str(version) for version in reversed(self.versions(asked.namespace, asked.name))]
-        moved = {layout.parts(key)[2] for key in self.store.list(layout.folder("aliases", asked.namespace, asked.name))}
+        moved = {layout.parts(key)[2] for key in layout.documents(self.store, "aliases", asked.namespace, asked.name)}
         found = [*there[:8], *(["…"] if len(there) > 8 else []), *sorted(moved)]
         if self.has_draft(asked.namespace, asked.name):
             found.append(f"{DRAFT} (an uncertified draft)")

@@ -46,7 +46,7 @@ class Entry:
     metric: Figure | None
     tts: TimeToSolution | None
     verdicts: Verdicts | None
-    created: str | None
+    created: str
     problem: str | None = None
 
 
@@ -64,22 +64,20 @@ class Details(Entry):
 
 
 def models(
-    registry: Registry, text: str | None = None, *, task: str | None = None, where: str | Sequence[str] = ()
+    registry: Registry, text: str | None = None, *, task: str | None = None, where: str | Sequence[str] | None = None
 ) -> list[Entry]:
     """Every version, the newest of a model first, and the newest draft of each model.
 
-    ``text`` is looked for in the reference, the task and the system; ``where`` are conditions on the metric
-    (``"top1>=0.9"``), all of which must hold. What cannot be read is listed with its ``problem``.
+    ``text`` is looked for in the reference, the task, the system and the name of the data; ``where`` are
+    conditions on the metric (``"top1>=0.9"``), all of which must hold. What cannot be read is listed with its
+    ``problem``.
 
     Raises:
         InputError: a condition that cannot be read.
     """
-    targets = [Target.parse(one) for one in ([where] if isinstance(where, str) else where)]
-    return [
-        entry
-        for reference in _references(registry)
-        if _matches(entry := _entry(registry, reference), text, task, targets)
-    ]
+    targets = [Target.parse(one) for one in ([where] if isinstance(where, str) else where or ())]
+    found = (_entry(registry, reference) for reference in _references(registry))
+    return [entry for entry, data in found if _matches(entry, data, text, task, targets)]
 
 
 def show(registry: Registry, reference: Reference | str) -> Details:
@@ -110,23 +108,16 @@ def _references(registry: Registry) -> Iterator[Reference]:
             yield model
 
 
-def _entry(registry: Registry, reference: Reference) -> Entry:
+def _entry(registry: Registry, reference: Reference) -> tuple[Entry, str]:
     try:
         manifest = registry.resolve(reference)
         stated = certified.stated(registry, manifest)
     except DamagedError as error:
         # One damaged version must not hide the others, nor vanish.
-        return Entry(
-            reference=str(reference),
-            task=None,
-            system=None,
-            metric=None,
-            tts=None,
-            verdicts=None,
-            created=None,
-            problem=str(error),
-        )
-    return Entry(**_figures(manifest, stated.certificate.claim if stated else None))
+        nothing = dict.fromkeys(("task", "system", "metric", "tts", "verdicts"))
+        return Entry(reference=str(reference), **nothing, created="", problem=str(error)), ""
+    claim = stated.certificate.claim if stated else None
+    return Entry(**_figures(manifest, claim)), claim.data.name if claim else ""
 
 
 def _figures(manifest: Manifest, claim: Claim | None) -> dict[str, Any]:
@@ -156,8 +147,8 @@ def _figures(manifest: Manifest, claim: Claim | None) -> dict[str, Any]:
     }
 
 
-def _matches(entry: Entry, text: str | None, task: str | None, targets: Sequence[Target]) -> bool:
-    haystack = " ".join((entry.reference, entry.task or "", entry.system or "")).casefold()
+def _matches(entry: Entry, data: str, text: str | None, task: str | None, targets: Sequence[Target]) -> bool:
+    haystack = " ".join((entry.reference, entry.task or "", entry.system or "", data)).casefold()
     metric = entry.metric
     return (
         (not text or text.casefold() in haystack)

@@ -27,7 +27,7 @@ from roadworthy.model_cards.evidence import Row
 from roadworthy.model_cards.protocol import image_top1, score
 from roadworthy.model_cards.snapshot import list_files
 from roadworthy.model_cards.target import Target
-from roadworthy.registry import Registry, open_registry, signing_key, trusted_keys
+from roadworthy.registry import Manifest, Registry, open_registry, publish, signing_key, trusted_keys
 
 Build = Callable[..., Path]
 
@@ -93,9 +93,7 @@ def build(
         (folder / "config.json").write_text('{"architecture": "none"}')
         (folder / "model.safetensors").write_bytes(weights(size, seed))
     rows = tuple(
-        Row(
-            id=hashlib.sha256(str(i).encode()).hexdigest(), truth=i % 2, prediction=i % 2 ^ (i >= right), confidence=0.9
-        )
+        Row(id=hashlib.sha256(bytes([i])).hexdigest(), truth=i % 2, prediction=i % 2 ^ (i >= right), confidence=0.9)
         for i in range(n)
     )
     protocol = image_top1(resize=256, crop=224, interpolation="bilinear", mean=(0, 0, 0), std=(1, 1, 1))
@@ -138,10 +136,8 @@ def build(
         training=training,
         parent=parent,
     )
-    files = {
-        "evidence/test.jsonl": proof,
-        **card.render(card.Proof(claim=claim, rows=rows, curve=road.curve if road else ())),
-    }
+    drawn = card.render(card.Proof(claim=claim, rows=rows, curve=road.curve if road else ()))
+    files = {"evidence/test.jsonl": proof, **drawn}
     if trained:
         files["log/events.log"] = _log().encode()
     for path, data in files.items():
@@ -185,6 +181,18 @@ def candidate(tmp_path: Path, keys: tuple[Key, ...]) -> Build:
 
 
 @pytest.fixture
+def version(registry: Registry, candidate: Build, keys: tuple[Key, ...]) -> Manifest:
+    """demo/x@1.0.0 with weights of some megabytes."""
+    return publish(registry, candidate(size=2_500_000), "demo/x@1.0.0", keys=keys).manifest
+
+
+@pytest.fixture
 def weights_of() -> Callable[..., bytes]:
     """Makes safetensors files."""
     return weights
+
+
+@pytest.fixture(scope="session")
+def build_candidate() -> Build:
+    """`build`, for fixtures that live longer than one test."""
+    return build
