@@ -12,7 +12,7 @@ from pathlib import Path
 from securesystemslib.signer import Key
 
 from . import card, clocks, evidence
-from .certificate import Certificate, from_statement
+from .certificate import Certificate, Claim, from_statement
 from .envelope import open_envelope
 from .errors import InputError, RoadworthyError
 from .protocol import Metric, score
@@ -56,7 +56,9 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
     if not reasons:
         checks.append(f"digests of {len(certificate.files)} files match")
         try:
-            reasons += _replay(folder, certificate, checks)
+            for check, wrong in _replay(folder, certificate):
+                reasons += wrong
+                checks += [] if wrong else [check]
         except (
             RoadworthyError,
             OSError,
@@ -97,57 +99,65 @@ def _digests(certified: Sequence[FileEntry], found: Sequence[FileEntry]) -> Iter
         yield f"{path} is not covered by the certificate"
 
 
-def _replay(folder: Path, certificate: Certificate, checks: list[str]) -> Iterator[str]:
+def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[str]]]:
+    """Each check in words, and what speaks against it."""
     claim = certificate.claim
     data = (folder / EVIDENCE).read_bytes()
     rows = evidence.load(data)
     metric = score(claim.protocol, rows)
+    recomputed = f"{metric.name} {card.percent(metric.value)} recomputed from {metric.n:,} rows of evidence"
+    yield recomputed, list(_claimed(claim, data, rows, metric))
+    if claim.parent is not None and (claim.parent.metric is not None or claim.parent.comparison is not None):
+        yield "comparison with the parent recomputed, example by example", list(_parent(folder, claim, rows))
+    log = folder / EVENTS
+    road = clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
+    if claim.training is not None:
+        same = road is not None and road.clocks == claim.training.clocks
+        wrong = [] if same else ["the clocks in the certificate are not those of the event log"]
+        yield "clocks recomputed from the event log", wrong
+    if claim.card_format != card.FORMAT:
+        yield f"card of format {claim.card_format}: bound by digest, not rendered again", []
+        return
+    drawn = card.render(card.Proof(claim=claim, rows=rows, curve=road.curve if road else ()))
+    yield (
+        f"card rendered again: {len(drawn)} files equal",
+        [
+            f"{path} does not say what the certificate says: it was edited by hand"
+            for path, expected in drawn.items()
+            if not (folder / path).is_file() or (folder / path).read_bytes() != expected
+        ],
+    )
+
+
+def _claimed(claim: Claim, data: bytes, rows: Sequence[evidence.Row], metric: Metric) -> Iterator[str]:
     if hashlib.sha256(data).hexdigest() != claim.evidence_sha256:
         yield "evidence/test.jsonl is not the evidence that the claim was made from"
     yield from _metric(claim.metric, metric, "the certificate")
     if evidence.fingerprint_of(rows) != claim.data.test.fingerprint or len(rows) != claim.data.test.n:
         yield "the evidence was measured on other data than the certificate's fingerprint says"
-    checks.append(f"{metric.name} {card.percent(metric.value)} recomputed from {metric.n:,} rows of evidence")
+    if claim.target.metric != metric.name:
+        yield f"the target is on {claim.target.metric!r}; the protocol gives {metric.name!r}"
     met, surely = (
         claim.target.met_by(metric.value),
         claim.target.met_by(metric.low if claim.target.relation == ">=" else metric.high),
     )
     if (met, surely) != (claim.verdicts.reproduced, claim.verdicts.generalises):
         yield f"the verdicts do not follow from {metric.name} {metric.value:.4f} and the target {claim.target}"
-    if claim.target.metric != metric.name:
-        yield f"the target is on {claim.target.metric!r}; the protocol gives {metric.name!r}"
-    if claim.parent is not None and (claim.parent.metric is not None or claim.parent.comparison is not None):
-        yield from _parent(folder, certificate, rows)
-        checks.append("comparison with the parent recomputed, example by example")
-    road = (
-        clocks.read(clocks.parse((folder / EVENTS).read_text(encoding="utf-8")))
-        if (folder / EVENTS).is_file()
-        else None
-    )
-    if claim.training is not None:
-        if road is None or road.clocks != claim.training.clocks:
-            yield "the clocks in the certificate are not those of the event log"
-        checks.append("clocks recomputed from the event log")
-    if claim.card_format != card.FORMAT:
-        checks.append(f"card of format {claim.card_format}: bound by digest, not rendered again")
-        return
-    drawn = card.render(card.Proof(claim=claim, rows=rows, curve=road.curve if road else ()))
-    for path, expected in drawn.items():
-        if not (folder / path).is_file() or (folder / path).read_bytes() != expected:
-            yield f"{path} does not say what the certificate says: it was edited by hand"
-    checks.append(f"card rendered again: {len(drawn)} files equal")
 
 
 def _metric(stated: Metric, recomputed: Metric, where: str) -> Iterator[str]:
     if stated != recomputed:
         yield (
-            f"{where} says {stated.name} {stated.value:.6f} (n = {stated.n}); "
-            f"the evidence gives {recomputed.value:.6f} (n = {recomputed.n})"
+            f"{where} says {_figure(stated)}; the evidence gives {_figure(recomputed)}. "
+            "The figure was not made from this evidence"
         )
 
 
-def _parent(folder: Path, certificate: Certificate, rows: Sequence[evidence.Row]) -> Iterator[str]:
-    claim = certificate.claim
+def _figure(metric: Metric) -> str:
+    return f"{metric.name} {metric.value:.6f} ({metric.low:.6f} to {metric.high:.6f}, n = {metric.n})"
+
+
+def _parent(folder: Path, claim: Claim, rows: Sequence[evidence.Row]) -> Iterator[str]:
     parent = claim.parent
     if parent is None or parent.metric is None or parent.comparison is None:
         yield "the comparison with the parent is incomplete: expected its metric and the paired comparison"

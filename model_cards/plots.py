@@ -44,7 +44,7 @@ def _text(x: float, y: float, text: str, *, anchor: str = "start", fill: str = _
 def _ticks(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:
     """Round numbers between ``low`` and ``high``, each with its text."""
     # The smallest of 1, 2, 5 x 10**e that makes few enough steps.
-    exponent = math.floor(math.log10((high - low) / most))
+    exponent = int(f"{(high - low) / most:e}".partition("e")[2])
     step, decimals = next(
         (factor * 10.0**e, max(0, -e))
         for e in (exponent, exponent + 1)
@@ -154,12 +154,12 @@ def confusion_matrix(rows: Sequence[Row], labels: Sequence[str]) -> bytes | None
                 + _text(px + cell / 2 - 1, py + cell / 2 + 4, str(count), anchor="middle")
             )
     for j, label in enumerate(labels):
-        px, py = left + cell * (j + 0.5), top + cell * n + 18
+        middle, below = left + cell * (j + 0.5), top + cell * n + 18
         if upright:
-            body.append(_text(px, py, label, anchor="middle"))
+            body.append(_text(middle, below, label, anchor="middle"))
         else:
-            slant = f' transform="rotate(-40 {px:.1f} {py:.1f})"'
-            body.append(_text(px + 4, py, _fit(label, 140), anchor="end", extra=slant))
+            slant = f' transform="rotate(-40 {middle:.1f} {below:.1f})"'
+            body.append(_text(middle + 4, below, _fit(label, 140), anchor="end", extra=slant))
     return _svg(width, height, title, body)
 
 

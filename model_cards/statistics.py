@@ -32,11 +32,16 @@ class PairedComparison:
     p_value: float
 
 
+def _z(confidence: float) -> float:
+    # Rounded, because mathematical libraries differ in the last place and an audit compares for equality.
+    return round(NormalDist().inv_cdf((1 + confidence) / 2), 12)
+
+
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval for a proportion (Wilson 1927; Brown, Cai & DasGupta 2001)."""
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"wilson needs 0 <= successes <= n and n > 0, got {successes} of {n}")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = _z(confidence)
     p = successes / n
     centre = p + z * z / (2 * n)
     spread = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -59,7 +64,8 @@ def mcnemar_exact(gained: int, lost: int) -> float:
     for k in range(min(gained, lost)):
         term = term * (n - k) // (k + 1)
         tail += term
-    return min(1.0, 2 * tail / 2**n)
+    p_value: float = 2 * tail / 2**n
+    return min(1.0, p_value)
 
 
 def compare_paired(new: list[bool], old: list[bool], confidence: float = 0.95) -> PairedComparison:
@@ -73,7 +79,7 @@ def compare_paired(new: list[bool], old: list[bool], confidence: float = 0.95) -
     n = len(new)
     gained = sum(a and not b for a, b in zip(new, old, strict=True))
     lost = sum(b and not a for a, b in zip(new, old, strict=True))
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = _z(confidence)
     p, q = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
     spread = z * sqrt((p + q - (p - q) ** 2) / (n + 2))
     return PairedComparison(
