@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from roadworthy.finetune import finetune, import_checkpoint, verify
@@ -59,7 +59,8 @@ def _steps(root: Path, registry: Registry) -> Iterator[tuple[str, Action]]:
         imported = import_checkpoint(
             checkpoint, system="timm:tf_efficientnet_lite0", out=root / "imported", upstream=UPSTREAM
         )
-        reference = import_draft(registry, imported.snapshot, BASE)
+        note = {key: value for key, value in asdict(UPSTREAM).items() if value is not None}
+        reference = import_draft(registry, imported.snapshot, BASE, note=note)
         return f"{reference}: {imported.parameters:,} parameters; upstream {UPSTREAM.claim}: not verified here", True
 
     def train(start: str, photographs: Path, target: str, run: str) -> Action:

@@ -25,6 +25,7 @@ def import_checkpoint(
 ) -> None:
     """Scan and convert a checkpoint (NVIDIA, torchvision, timm layout) into a draft."""
     import tempfile
+    from dataclasses import asdict
 
     from roadworthy.model_cards.certificate import Upstream
     from roadworthy.registry import import_draft, open_registry
@@ -38,14 +39,16 @@ def import_checkpoint(
         report("starting torch", 1, 1)
         upstream = Upstream(source=source or checkpoint.name, claim=claim, licence=licence)
         done = convert(checkpoint, system=system, out=Path(aside) / "snapshot", upstream=upstream)
+        quoted = {key: value for key, value in asdict(upstream).items() if value is not None}
         draft = import_draft(
             open_registry(registry),
             done.snapshot,
             reference,
+            note=quoted,
             progress=bytes_report(report, f"storing {reference} (MB)"),
         )
     if json:
-        emit({"reference": draft, "layout": done.layout, "parameters": done.parameters, "dropped": done.dropped})
+        emit({"reference": str(draft), "layout": done.layout, "parameters": done.parameters, "dropped": done.dropped})
     else:
         typer.echo(f"{draft}: {done.parameters:,} parameters, converted from the {done.layout} layout")
         note("It is an uncertified draft: its accuracy was not measured here.")

@@ -1,10 +1,13 @@
 """`roadworthy models`: what is in the registry, with its measured figures."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import JsonOption, RegistryOption
+
+if TYPE_CHECKING:
+    from roadworthy.registry import Entry
 
 
 def register(app: typer.Typer) -> None:
@@ -23,33 +26,39 @@ def models(
     from roadworthy.registry import models as find
     from roadworthy.registry import open_registry
 
-    from .output import emit
+    from .output import emit, note
 
     entries = find(open_registry(registry), text, task=task, where=where)
     if json:
         emit(entries)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for title in ("reference", "task", "metric", "95 %", "n", "protocol", "TTS run", "verdicts"):
-        table.add_column(title, overflow="fold")
-    for e in entries:
-        m, t, v = e.metric, e.tts, e.verdicts
-        verdicts = (
-            "uncertified draft" if v is None else ", ".join(k for k in ("reproduced", "generalises") if getattr(v, k))
-        )
-        table.add_row(
-            str(e.reference),
-            e.task or "",
-            f"{m.name} {100 * m.value:.2f} %" if m else "not measured",
-            f"{100 * m.low:.1f}–{100 * m.high:.1f}" if m else "",
-            str(m.n) if m else "",
-            m.protocol if m else "",
-            f"{t.run:.1f} s" if t else "not measured",
-            verdicts,
-        )
-    Console().print(table)
     if not entries:
-        Console(stderr=True).print("No model matches. Import one: roadworthy import CHECKPOINT team/name --system …")
+        note("No model matches. Import one: roadworthy import CHECKPOINT team/name --system …")
+        return
+    rows = [("reference", "metric", "95 %", "n", "TTS run", "verdicts", "task", "protocol"), *map(_row, entries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _row(entry: "Entry") -> tuple[str, ...]:
+    """One line of the table; what was not measured says so."""
+    metric, tts, verdicts = entry.metric, entry.tts, entry.verdicts
+    if entry.problem is not None:
+        verdict = f"damaged: {entry.problem}"
+    elif verdicts is None:
+        verdict = "uncertified draft"
+    else:
+        verdict = (
+            ", ".join(name for name in ("reproduced", "generalises") if getattr(verdicts, name)) or "target missed"
+        )
+    return (
+        entry.reference,
+        f"{metric.name} {100 * metric.value:.2f} %" if metric else "not measured",
+        f"{100 * metric.low:.1f}–{100 * metric.high:.1f}" if metric else "",
+        str(metric.n) if metric else "",
+        f"{tts.run:.1f} s" if tts else "not measured",
+        verdict,
+        entry.task or "",
+        metric.protocol if metric else "",
+    )

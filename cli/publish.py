@@ -48,7 +48,7 @@ def publish(
             {
                 "ok": True,
                 "reasons": [],
-                "reference": done.reference,
+                "reference": str(done.reference),
                 "commit": done.manifest.commit,
                 "moved": done.moved,
             }

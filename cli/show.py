@@ -41,6 +41,8 @@ def show(
         lines.append(("verdicts", f"reproduced: {_yes(v.reproduced)}, generalises: {_yes(v.generalises)}"))
     lines.append(("parent", str(details.parent) if details.parent else "none"))
     lines.append(("created", details.created or ""))
+    for name, value in (details.note or {}).items():
+        lines.append((f"upstream {name}", f"{value} (not verified here)" if name == "claim" else value))
     for name, value in lines:
         typer.echo(f"{name:<18}{value}")
     for file in details.files:

@@ -17,4 +17,5 @@ def plain(text: str) -> str:
 
 def code(text: str) -> str:
     """``text`` as a code span; as plain text where it holds what would end the span or the cell around it."""
-    return plain(text) if not text.strip() or re.search(r"[`|]", text) or _INVISIBLE.search(text) else f"`{text}`"
+    fits = text and not re.search(r"[`|]", text) and _INVISIBLE.sub(" ", text).strip() == text
+    return f"`{text}`" if fits else plain(text)

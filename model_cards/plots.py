@@ -14,7 +14,7 @@ from .evidence import Row
 from .target import Target
 
 _WIDTH, _HEIGHT = 720, 360  # pixels
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 112, 60, 48  # the target's label stands right of the plot, the crossing's above it
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 112, 60, 48  # the target's label stands right of the plot, the crossing's above it
 _INK, _MUTED, _LINE, _GOAL, _PAPER = "#1f2933", "#52606d", "#0b69a3", "#b44d12", "#ffffff"
 _STYLE = "font-family:ui-sans-serif,system-ui,'Segoe UI',Helvetica,Arial,sans-serif;font-size:13px"
 MOST_CLASSES = 24  # beyond this a confusion matrix is a texture, not a picture
@@ -79,7 +79,8 @@ def learning_curve(curve: Sequence[Point], target: Target | None, metric: str, c
         return _svg(_WIDTH, 80, title, [_text(24, 46, "Learning curve: not measured.", fill=_MUTED)])
     values = [p.value for p in curve] + ([target.threshold] if target else [])
     low, high = min(values), max(values)
-    margin = max(0.02, 0.08 * (high - low))
+    # At least so wide that the ticks of a flat curve are told apart by few decimals.
+    margin = max(0.02, 0.08 * (high - low), 0.001 * max(abs(low), abs(high)))
     low, high = low - margin, high + margin
     end = max(curve[-1].seconds, crossing or 0.0) * 1.04 or 1.0
     unit, unit_name, unit_sign = _clock(end)
