@@ -24,7 +24,7 @@ def demo(
     from roadworthy.registry import open_registry
 
     from .demo_road import MODEL, road
-    from .output import progress
+    from .output import progress, write_page
 
     began = time.perf_counter()
     root = (folder or Path("roadworthy-demo")).resolve()
@@ -39,10 +39,12 @@ def demo(
     typer.echo(f"\n{time.perf_counter() - began:.0f} s in all.")
     if not ok:
         raise typer.Exit(1)
+    page = root / "card.html"
+    write_page(root / "run-2" / "candidate", page)
     typer.echo(
         f"""
-The card, rendered from the certificate:
-  {root / "run-2" / "candidate" / "README.md"}
+The card, rendered from the certificate (open it in a browser):
+  {page}
 
 What to type next:
   export ROADWORTHY_REGISTRY={root / "registry"}

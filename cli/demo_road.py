@@ -61,7 +61,10 @@ def _steps(root: Path, registry: Registry) -> Iterator[tuple[str, Action]]:
         )
         note = {key: value for key, value in asdict(UPSTREAM).items() if value is not None}
         reference = import_draft(registry, imported.snapshot, BASE, note=note)
-        return f"{reference}: {imported.parameters:,} parameters; upstream {UPSTREAM.claim}: not verified here", True
+        return (
+            f"{reference}: {imported.parameters:,} parameters; upstream claims {UPSTREAM.claim}: not verified here",
+            True,
+        )
 
     def train(start: str, photographs: Path, target: str, run: str) -> Action:
         def step(report: Report) -> Outcome:

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 Report = Callable[[str, int, int], None]
@@ -85,6 +86,18 @@ def progress() -> Iterator[Report]:
 def bytes_report(report: Report, stage: str) -> Callable[[int, int], None]:
     """A report for functions that count bytes, shown in MB."""
     return lambda done, total: report(stage, done // 1_000_000, max(1, total // 1_000_000))
+
+
+def write_page(snapshot: Path, page: Path) -> None:
+    """Writes the card of a snapshot folder as one HTML page."""
+    from roadworthy.model_cards import StorageError
+    from roadworthy.model_cards.page import render_page
+
+    pictures = {path.relative_to(snapshot).as_posix(): path.read_bytes() for path in snapshot.glob("plots/*.svg")}
+    try:
+        page.write_text(render_page((snapshot / "README.md").read_text(encoding="utf-8"), pictures), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {page}: {error.strerror}. Choose another file.") from error
 
 
 def note(text: str) -> None:

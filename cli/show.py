@@ -1,10 +1,11 @@
 """`roadworthy show`: one version, its figures, its files, its certificate."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import JsonOption, RegistryOption
+from .options import JsonOption, KeyOption, RegistryOption, pulled
 
 
 def register(app: typer.Typer) -> None:
@@ -14,16 +15,22 @@ def register(app: typer.Typer) -> None:
 
 def show(
     reference: Annotated[str, typer.Argument(metavar="REF", help="team/name@1.0.0 or team/name@alias.")],
+    html: Annotated[Path | None, typer.Option(help="Write the card as one HTML page, pictures inside.")] = None,
     registry: RegistryOption = None,
+    key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show one version: metric, time-to-solution, data, parent, files."""
-    from roadworthy.registry import open_registry
+    from roadworthy.registry import open_registry, trusted_keys
     from roadworthy.registry import show as find
 
-    from .output import emit, metric_line
+    from .output import emit, metric_line, note, write_page
 
-    details = find(open_registry(registry), reference)
+    opened = open_registry(registry)
+    details = find(opened, reference)
+    if html is not None:
+        write_page(pulled(opened, reference, trusted_keys(extra=key or ())), html)
+        note(f"Card: {html}")
     if json:
         emit(details)
         return

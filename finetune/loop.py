@@ -50,8 +50,12 @@ def train(
     log: EventLog,
     path: Path,
     report: Report,
+    answers_at_start: bool = False,
 ) -> Outcome:
-    """Trains until the rule holds or the epochs are over; goes on from ``path`` where it exists."""
+    """Trains until the rule holds or the epochs are over; goes on from ``path`` where it exists.
+
+    ``answers_at_start``: the model has a trained head that fits, so that it is worth measuring as it is.
+    """
     n = task.size("train")
     per_epoch = max(1, n // recipe.batch_size)
     total = per_epoch * recipe.epochs
@@ -92,6 +96,7 @@ def train(
         if looked_at:
             log.event("warm_start", looked_at)
             average.restart(model)
+        if looked_at or answers_at_start:
             metric = evaluate()
         save()
 

@@ -167,7 +167,16 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, report: Report) -> Fine
         )
         rule = StoppingRule(target=spec.target, hold=recipe.hold)
         outcome = train(
-            model, task, recipe, rule, seed=spec.seed, device=device, log=log, path=folder.checkpoint, report=report
+            model,
+            task,
+            recipe,
+            rule,
+            seed=spec.seed,
+            device=device,
+            log=log,
+            path=folder.checkpoint,
+            report=report,
+            answers_at_start=origin is not None and not new_head,
         )
     return _finish(folder, spec, config, images, model, outcome)
 

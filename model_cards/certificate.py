@@ -205,8 +205,8 @@ def from_statement(data: bytes) -> Certificate:
             "Upgrade roadworthy, or publish the version again."
         )
     try:
-        subjects = _SUBJECTS.validate_json(canonical.dump(document["subject"]))
-        claim = _CLAIM.validate_json(canonical.dump(document["predicate"]))
+        subjects = _SUBJECTS.validate_python(document["subject"])
+        claim = _CLAIM.validate_python(document["predicate"])
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

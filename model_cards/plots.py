@@ -82,7 +82,7 @@ def learning_curve(curve: Sequence[Point], target: Target | None, metric: str, c
     # At least so wide that the ticks of a flat curve are told apart by few decimals.
     margin = max(0.02, 0.08 * (high - low), 0.001 * max(abs(low), abs(high)))
     low, high = low - margin, high + margin
-    end = max(curve[-1].seconds, crossing or 0.0) * 1.04 or 1.0
+    end = 1.04 * max(0.01, crossing or 0.0, *(p.seconds for p in curve))
     unit, unit_name, unit_sign = _clock(end)
 
     def x(seconds: float) -> float:

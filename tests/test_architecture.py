@@ -45,10 +45,10 @@ def test_no_torch_below_finetune(room: str) -> None:
         assert not {name.split(".")[0] for name in imports(path)} & TORCH, path
 
 
-@pytest.mark.parametrize("module", ["roadworthy.model_cards", "roadworthy.registry", "roadworthy.cli.main", "roadworthy.finetune.verification"])
+@pytest.mark.parametrize("module", ["model_cards", "registry", "cli.main", "finetune.verification"])
 def test_imports_without_torch(module: str) -> None:
     """Nothing that answers quickly loads torch behind its back."""
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    code = f"import sys, roadworthy.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
