@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from .options import RegistryOption
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -16,6 +18,7 @@ def demo(
         Path | None,
         typer.Option("--dir", help="Where everything goes; by default ./roadworthy-demo."),
     ] = None,
+    registry: RegistryOption = None,
 ) -> None:
     """Pull, fine-tune, verify, publish: real weights, real photographs, no network, under three minutes."""
     import time
@@ -30,9 +33,10 @@ def demo(
     root = (folder or Path("roadworthy-demo")).resolve()
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root} is not empty. The demo needs a new folder: give --dir, or remove it.")
+    home = registry or root / "registry"
     typer.echo(f"Everything below goes into {root}; nothing leaves this machine.\n")
     ok = True
-    for number, step in enumerate(road(root, open_registry(root / "registry"), progress), start=1):
+    for number, step in enumerate(road(root, open_registry(home), progress), start=1):
         mark = "✓" if step.ok else "✗"
         typer.echo(f"{mark} {number:>2}. {step.name:<26}{step.seconds:>6.1f} s  {step.outcome}")
         ok = step.ok
@@ -47,7 +51,7 @@ The card, rendered from the certificate (open it in a browser):
   {page}
 
 What to type next:
-  export ROADWORTHY_REGISTRY={root / "registry"}
+  export ROADWORTHY_REGISTRY={home}
   roadworthy models
   roadworthy show {MODEL}@1.1.0
   roadworthy audit {MODEL}@1.1.0

@@ -1,6 +1,7 @@
 """The run's event log: MLLOG lines through mlperf-logging, appended and flushed one by one."""
 
 import logging
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,13 +15,14 @@ class EventLog:
     """Writes one log. A killed run's log goes on where it ended."""
 
     def __init__(self, path: Path) -> None:
+        _drop_torn_line(path)
         self._handler = logging.FileHandler(path, encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(message)s"))
         # A logger of its own, outside the process's tree: two runs in one process do not mix.
         logger = logging.Logger(f"roadworthy.events.{path}")
         logger.addHandler(self._handler)
-        # root_dir keeps this machine's folders out of a file that will be published.
-        self._log = MLLogger(logger, default_namespace="roadworthy", root_dir=str(_ROOM.parent))
+        # root_dir (a pattern, to mlperf-logging) keeps this machine's folders out of a file that will be published.
+        self._log = MLLogger(logger, default_namespace="roadworthy", root_dir=re.escape(str(_ROOM.parent)))
 
     def __enter__(self) -> "EventLog":
         return self
@@ -41,3 +43,13 @@ class EventLog:
     def end(self, key: str, value: Any = None, **metadata: Any) -> None:
         """The end of an interval."""
         self._log.end(key, value, metadata=metadata, stack_offset=2)
+
+
+def _drop_torn_line(path: Path) -> None:
+    """A power cut may leave half a line; what was never recorded whole was never recorded."""
+    if not path.is_file():
+        return
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole != data:
+        path.write_bytes(whole)

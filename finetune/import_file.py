@@ -47,6 +47,11 @@ def import_checkpoint(
 
     Raises:
         InputError: a file that would run code, is damaged, or fits no layout of the architecture.
+
+    Example:
+        >>> from roadworthy.finetune import import_checkpoint
+        >>> import_checkpoint("checkpoint.safetensors", system="timm:test_efficientnet", out="base").layout
+        'timm'
     """
     architecture, name = named(system)
     classes = len(labels) if labels else default_classes(architecture)

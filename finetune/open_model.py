@@ -58,6 +58,14 @@ def load(folder: Path | str, *, device: str = "cpu") -> Classifier:
 
     Raises:
         InputError: no snapshot, or weights that do not fit the architecture its config names.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from roadworthy.finetune import load
+        >>> classifier = load("run/candidate")
+        >>> [(label, confidence)] = classifier.classify([Path("photos/test/NORMAL/1.jpeg")])
+        >>> label in ("NORMAL", "PNEUMONIA"), 0.5 <= confidence <= 1
+        (True, True)
     """
     folder = Path(folder)
     config = model_config.read(folder)

@@ -88,6 +88,13 @@ def finetune(
     Raises:
         InputError: data, start or options cannot be used; the message says which and what to do.
         StorageError: the run folder cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from roadworthy.finetune import finetune
+        >>> run = finetune(Path("base"), data="photos", out="run", target="top1>=0.3", epochs=2, image_size=48)
+        >>> run.target_met, run.tts.run > 0
+        (True, True)
     """
     began = time.time() if process_started is None else process_started
     folder = RunFolder(Path(out))
@@ -120,7 +127,7 @@ def finetune(
 
 def finished(folder: RunFolder) -> Finetuned:
     """What a finished run came to, read from its files."""
-    road = clocks.read(clocks.parse(folder.events.read_text()))
+    road = clocks.read(clocks.parse(folder.events.read_text(encoding="utf-8")))
     return Finetuned(
         run=folder.root,
         target_met=road.clocks.target_met if road.clocks else False,

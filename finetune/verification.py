@@ -83,6 +83,13 @@ def verify(
     Raises:
         InputError: no snapshot, no target, or data that cannot be measured on.
         StorageError: the folder cannot be written, or the clean process died.
+
+    Example:
+        >>> from roadworthy.finetune import verify
+        >>> from roadworthy.registry import signing_key
+        >>> verified = verify("run", data="photos", signer=signing_key())
+        >>> verified.ok, verified.metric.n
+        (True, 30)
     """
     folder = Path(snapshot)
     run = RunFolder(folder)
@@ -143,7 +150,7 @@ def _in_clean_process(
             f"the clean process ended with status {process.returncode}; expected evidence. Its last words: "
             f"{trouble.strip().splitlines()[-1] if trouble.strip() else 'none'}. Nothing was certified."
         )
-    document = json.loads((aside / "result.json").read_text())
+    document = json.loads((aside / "result.json").read_text(encoding="utf-8"))
     if "error" in document:
         raise getattr(errors, document["error"])(document["message"])
     return MEASURED.validate_json(json.dumps(document["measured"]))
@@ -170,7 +177,7 @@ def _certify(
     known = set(seen.seen) if seen else set()
     leaked = sum(row.id in known for row in rows) if seen else None
     log = packaged / EVENTS
-    road = clocks.read(clocks.parse(log.read_text())) if log.is_file() else None
+    road = clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
     training = None
     if spec is not None and road is not None and road.clocks is not None:
         training = Training(

@@ -6,7 +6,9 @@ the clocks read off the event log again, and the card rendered again and compare
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
+from math import isclose
 from pathlib import Path
 
 from securesystemslib.signer import Key
@@ -16,7 +18,7 @@ from .certificate import Certificate, Claim, from_statement
 from .envelope import open_envelope
 from .errors import InputError, RoadworthyError
 from .protocol import Metric, score
-from .snapshot import CERTIFICATE, EVENTS, EVIDENCE, PARENT_EVIDENCE, FileEntry, list_files
+from .snapshot import CARD, CERTIFICATE, EVENTS, EVIDENCE, PARENT_EVIDENCE, FileEntry, list_files, sha256_of
 from .statistics import PairedComparison, compare_paired
 
 
@@ -36,6 +38,13 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
 
     Raises:
         InputError: ``folder`` is not a folder. Everything else is a reason in the result.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from roadworthy.model_cards import audit
+        >>> from roadworthy.registry import trusted_keys
+        >>> audit(Path("run/candidate"), trusted_keys()).ok
+        True
     """
     try:
         files = list_files(folder)
@@ -53,7 +62,9 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
         return _no(str(error))
     checks = [f"signature of key {opened.signers[0][:16]} holds"]
     reasons = list(_digests(certificate.files, files))
-    if not reasons:
+    if reasons:
+        reasons = [*_edits(folder, certificate), *reasons]
+    else:
         checks.append(f"digests of {len(certificate.files)} files match")
         try:
             for check, wrong in _replay(folder, certificate):
@@ -97,6 +108,32 @@ def _digests(certified: Sequence[FileEntry], found: Sequence[FileEntry]) -> Iter
             )
     for path in here:
         yield f"{path} is not covered by the certificate"
+
+
+def _edits(folder: Path, certificate: Certificate) -> Iterator[str]:
+    """What a changed card says and what it should say, where that can still be told."""
+    certified = {file.path: file.sha256 for file in certificate.files}
+    path = folder / CARD
+    if not path.is_file() or certified.get(CARD) == sha256_of(path):
+        return
+    try:
+        rows = evidence.load((folder / EVIDENCE).read_bytes())
+        expected = card.render(card.Proof(claim=certificate.claim, rows=rows, curve=()))[CARD].decode()
+        found = path.read_text(encoding="utf-8")
+    except (RoadworthyError, OSError, LookupError, TypeError, ValueError):
+        return  # the digests speak for themselves
+    pairs = zip_longest(expected.splitlines(), found.splitlines(), fillvalue="")
+    for number, (ours, theirs) in enumerate(pairs, start=1):
+        if ours != theirs:
+            yield (
+                f"{CARD} was edited by hand in line {number}: the certificate says {_short(ours)}, "
+                f"the card says {_short(theirs)}"
+            )
+            return
+
+
+def _short(line: str) -> str:
+    return repr(line if len(line) <= 60 else line[:57] + "…")
 
 
 def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[str]]]:
@@ -146,11 +183,26 @@ def _claimed(claim: Claim, data: bytes, rows: Sequence[evidence.Row], metric: Me
 
 
 def _metric(stated: Metric, recomputed: Metric, where: str) -> Iterator[str]:
-    if stated != recomputed:
+    if not _equal(stated, recomputed):
         yield (
             f"{where} says {_figure(stated)}; the evidence gives {_figure(recomputed)}. "
             "The figure was not made from this evidence"
         )
+
+
+def _equal(stated: Metric | PairedComparison, recomputed: Metric | PairedComparison) -> bool:
+    """Counts and ratios of counts exactly; what took a square root or a quantile within 1e-9.
+
+    Their last bit may differ between platforms, and a certificate must not turn false with it.
+    """
+    ours, theirs = asdict(stated), asdict(recomputed)
+    if ours.keys() != theirs.keys():
+        return False
+    close = {name for name in ("low", "high", "p_value") if name in ours}
+    return all(
+        isclose(ours[name], theirs[name], rel_tol=0, abs_tol=1e-9) if name in close else ours[name] == theirs[name]
+        for name in ours
+    )
 
 
 def _figure(metric: Metric) -> str:
@@ -166,7 +218,7 @@ def _parent(folder: Path, claim: Claim, rows: Sequence[evidence.Row]) -> Iterato
     yield from _metric(parent.metric, score(claim.protocol, old), "the comparison")
     if [(r.id, r.truth) for r in old] != [(r.id, r.truth) for r in rows]:
         yield "the parent was measured on other examples than this version"
-    elif parent.comparison != compare_rows(rows, old):
+    elif not _equal(parent.comparison, compare_rows(rows, old)):
         yield "the comparison with the parent does not follow from the evidence"
 
 

@@ -1,6 +1,7 @@
 """The card as one HTML page, pictures inside, for people who would rather look than read Markdown."""
 
 import base64
+import re
 from collections.abc import Mapping
 from html import escape
 
@@ -24,15 +25,17 @@ img { max-width: 100%; border: 1px solid var(--line); border-radius: 6px; margin
 
 def render_page(card: str, pictures: Mapping[str, bytes]) -> str:
     """One HTML document from a card and its SVG pictures, by path. Raw HTML in the card stays text."""
-    body = card.split("---\n", 2)[2] if card.startswith("---\n") else card
-    title = next((line[2:] for line in body.splitlines() if line.startswith("# ")), "Model card")
+    # The front matter ends with the first line that is "---" and nothing else; a name may end with it.
+    body = card.split("\n---\n", 1)[1] if card.startswith("---\n") else card
     # "js-default" is the safe preset: no raw HTML, no javascript: links.
     html: str = MarkdownIt("js-default").enable("table").render(body)
+    heading = re.search("<h1>(.*?)</h1>", html)
+    title = re.sub("<[^>]*>", "", heading[1]) if heading else "Model card"
     for path, picture in pictures.items():
         inline = base64.b64encode(picture).decode()
         html = html.replace(f'src="{escape(path)}"', f'src="data:image/svg+xml;base64,{inline}"')
     return (
-        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head>\n<body>\n{html}</body>\n</html>\n"
     )

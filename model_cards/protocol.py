@@ -6,7 +6,7 @@ two figures are comparable exactly when their protocols' names are equal.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from .errors import InputError
 from .evidence import Row
@@ -81,7 +81,19 @@ def image_top1(
     )
 
 
+def _check_id(protocol: Protocol) -> None:
+    """An id that does not spell out its own parameters would let two different figures look comparable."""
+    given: Mapping[str, Any] = protocol.parameters
+    try:
+        spelt = image_top1(**{name: given[name] for name in ("resize", "crop", "interpolation", "mean", "std")})
+    except (KeyError, TypeError) as error:
+        raise InputError(f"protocol {protocol.name} lacks the parameter {error}. Measure the model again.") from error
+    if spelt != protocol:
+        raise InputError(f"protocol {protocol.name} does not follow from its parameters; expected {spelt.name}.")
+
+
 def _accuracy(protocol: Protocol, rows: Sequence[Row]) -> Metric:
+    _check_id(protocol)
     right = sum(row.prediction == row.truth for row in rows)
     interval = wilson(right, len(rows))
     return Metric(

@@ -58,6 +58,13 @@ def publish(
         CheckError: the gate refused (its ``reasons`` say why), the version exists, or a file changed meanwhile.
         InputError: not a version, or not a snapshot.
         StorageError: the registry cannot be written; nothing of the version is visible.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from roadworthy.registry import open_registry, publish, trusted_keys
+        >>> done = publish(open_registry("registry"), Path("run/candidate"), "team/xrays@1.0.0", keys=trusted_keys())
+        >>> print(done.reference, done.moved)
+        team/xrays@1.0.0 ('latest',)
     """
     wanted = Reference.parse(reference)
     version = wanted.version
@@ -69,7 +76,7 @@ def publish(
     outcome = audit(folder, keys)
     reasons = (*gate.decide(outcome, objections), *_of_parent(registry, outcome))
     if reasons or outcome.certificate is None:
-        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        more = f" ({len(reasons) - 1} more below)" if len(reasons) > 1 else ""
         raise CheckError(f"{wanted} was not published: {reasons[0]}{more}.", reasons)
     made = _plan(folder, wanted, outcome.certificate, keys)
     data = manifest.dump(made)
@@ -100,6 +107,12 @@ def import_draft(
         CheckError: a file that may not be stored (``reasons``), or that changed meanwhile.
         InputError: a version was asked for, or there is no snapshot in ``folder``.
         StorageError: the registry cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from roadworthy.registry import import_draft, open_registry
+        >>> print(import_draft(open_registry("registry"), Path("base"), "team/base"))
+        team/base@main
     """
     asked = Reference.parse(reference)
     if asked.selector not in (LATEST, DRAFT):

@@ -33,6 +33,13 @@ def pull(
         DamagedError: stored bytes do not match their digest; nothing is visible.
         InputError: ``to`` holds something else.
         StorageError: the folder cannot be written; nothing is visible.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from roadworthy.registry import open_registry, pull, trusted_keys
+        >>> snapshot = pull(open_registry("registry"), "team/xrays", keys=trusted_keys(), cache=Path("hub"))
+        >>> (snapshot / "model.safetensors").is_file()
+        True
     """
     asked = Reference.parse(reference)
     found = registry.resolve(asked)

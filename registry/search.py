@@ -74,6 +74,11 @@ def models(
 
     Raises:
         InputError: a condition that cannot be read.
+
+    Example:
+        >>> from roadworthy.registry import models, open_registry
+        >>> [entry.reference for entry in models(open_registry("registry"), where="top1>=0.3")]
+        ['team/xrays@1.0.0']
     """
     targets = [Target.parse(one) for one in ([where] if isinstance(where, str) else where or ())]
     found = (_entry(registry, reference) for reference in _references(registry))
@@ -86,6 +91,11 @@ def show(registry: Registry, reference: Reference | str) -> Details:
     Raises:
         NotFoundError: no such reference; the message lists what there is.
         DamagedError: its manifest or its certificate was changed.
+
+    Example:
+        >>> from roadworthy.registry import open_registry, show
+        >>> show(open_registry("registry"), "team/xrays@latest").metric.protocol
+        'image-top1-bicubic-50-48@1'
     """
     manifest = registry.resolve(reference)
     stated = certified.stated(registry, manifest)

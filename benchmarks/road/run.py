@@ -35,6 +35,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="so many train images, to try things out")
     parser.add_argument("--epochs", type=int, help="at most so many, to try things out")
     asked = parser.parse_args()
+    if asked.results == RESULTS and (asked.limit or asked.epochs or asked.only != ",".join(CONTENDERS)):
+        parser.error("--limit, --epochs and --only are for trying things out: give --results DIR too")
     with tempfile.TemporaryDirectory(prefix="road-") as folder:
         document = contest(Path(folder), asked)
     print(as_text(document))

@@ -1,7 +1,18 @@
 """The same plain loop by somebody who knows this data and this machine.
 
-Images are decoded once, in threads, and kept in memory; channels_last; milder crops; two evaluations per
-epoch, of averaged weights. LEARNING_RATE and EMA_DECAY are the best of SEARCH.
+Images are decoded once, in threads, and kept in memory; channels_last; milder crops; batch normalisation
+keeps its statistics; two evaluations per epoch, of averaged weights.
+
+Learning rate, averaging and normalisation come from a short search by hand on this data (1,438 images to
+train on, 248 to validate on; seed 100, which the benchmark does not use). Validation accuracy of the weights
+themselves / of their average (0.9) after a half, one, and one and a half epochs:
+
+    statistics updated  2.5e-4  0.645 / 0.633   0.738 / 0.613   0.851 / 0.782
+                        5e-4    0.657 / 0.673   0.839 / 0.686   0.863 / 0.819
+                        1e-3    0.641 / 0.770   0.807 / 0.750   0.835 / 0.863
+    statistics kept     2.5e-4  0.903 / 0.915   0.923 / 0.935   0.927 / 0.940   taken
+                        5e-4    0.879 / 0.859   0.867 / 0.932   0.936 / 0.948
+                        1e-3    0.524 / 0.508   0.496 / 0.504   0.496 / 0.496
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +30,7 @@ from torchvision.transforms import v2
 
 BATCH = 32
 EPOCHS = 10
-LEARNING_RATE = 5e-4
+LEARNING_RATE = 2.5e-4
 EMA_DECAY = 0.9
 WEIGHT_DECAY = 0.02
 EVALUATIONS_PER_EPOCH = 2
@@ -56,6 +67,7 @@ def main() -> None:
         numbers = order[at : at + BATCH].tolist()
         schedule.step_update(step)
         model.train()
+        keep_statistics(model)
         images = normalised(torch.stack([augment(pictures[n]) for n in numbers]), case.device)
         loss = criterion(model(images), labels[numbers].to(case.device))
         optimizer.zero_grad()
@@ -67,6 +79,13 @@ def main() -> None:
             if clock.evaluated(found, (step + 1) * BATCH):
                 break
     clock.finish(case, average.module.eval())
+
+
+def keep_statistics(model: nn.Module) -> None:
+    """Batch normalisation goes on with ImageNet's means and variances: 32 images would give poorer ones."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def decoded(files: Labelled) -> tuple[list[torch.Tensor], torch.Tensor]:

@@ -214,6 +214,38 @@ def test_a_signed_lie_is_found(certified_snapshot: Builder, keys: Keys, lie: Any
     assert outcome.checks[:2] == (f"signature of key {keys[0].keyid[:16]} holds", "digests of 8 files match")
 
 
+def test_an_edited_accuracy_is_quoted(certified_snapshot: Builder, keys: Keys) -> None:
+    """Somebody edits the card's figure: the reason says what stands there and what should."""
+    folder = certified_snapshot()
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("**top1 90.00 %**", "**top1 99.90 %**"))
+    first = audit(folder, keys).reasons[0]
+    assert "README.md was edited by hand in line" in first
+    assert "the certificate says '**top1 90.00 %**" in first
+    assert "the card says '**top1 99.90 %**" in first
+
+
+def test_the_last_bit_of_a_square_root_is_no_lie(certified_snapshot: Builder, keys: Keys) -> None:
+    """Interval ends from another machine's mathematics may differ in the last bit; a visible change may not."""
+
+    def moved(by: float) -> Callable[[Claim], Claim]:
+        return lambda claim: _within("metric", low=claim.metric.low + by)(claim)
+
+    assert audit(certified_snapshot("near", lie=moved(1e-15)), keys).ok
+    assert not audit(certified_snapshot("far", lie=moved(1e-6)), keys).ok
+
+
+def test_a_protocol_id_that_hides_its_parameters_is_found(certified_snapshot: Builder, keys: Keys) -> None:
+    """Measured on 288 pixels and called 224: the id does not follow from the parameters."""
+
+    def hidden(claim: Claim) -> Claim:
+        parameters = {**claim.protocol.parameters, "crop": 288}
+        return _within("protocol", parameters=parameters)(claim)
+
+    said = reasons(certified_snapshot(lie=hidden), keys)
+    assert "image-top1-bilinear-256-224@1 does not follow from its parameters" in said
+
+
 def test_a_failed_check_is_not_listed_as_passed(certified_snapshot: Builder, keys: Keys) -> None:
     """``checks`` are those that held."""
     outcome = audit(certified_snapshot(lie=_clocks(run=1.0)), keys)
