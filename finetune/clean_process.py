@@ -32,7 +32,7 @@ def measure(request: Request) -> Measured:
     """Measures a snapshot (and its parent, where it has the same classes) on the test part of the data."""
     out, snapshot = Path(request.out), Path(request.snapshot)
     device = choose_device(request.device)
-    make_deterministic()
+    make_deterministic(device)
     files = list_files(snapshot)
     opened = load(snapshot, device=device.type)
     config = opened.config

@@ -139,7 +139,7 @@ def finished(folder: RunFolder) -> Finetuned:
 def _run(folder: RunFolder, spec: RunSpec, began: float, report: Report) -> Finetuned:
     device = choose_device(spec.device)
     recipe = recipes.from_dict(spec.recipe)
-    make_deterministic()
+    make_deterministic(device)
     with EventLog(folder.events) as log:
         log.start("init_start", process_started=round(began, 3))
         log.event("seed", spec.seed, replayed=spec.replayed_seed)
