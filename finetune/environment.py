@@ -71,4 +71,4 @@ def make_deterministic(device: torch.device) -> None:
     if device.type == "cuda":
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Guards kernels that read fresh memory before they write it; costs time and no reproducibility else.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

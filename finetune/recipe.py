@@ -64,7 +64,7 @@ def small_data(*, on_gpu: bool) -> Recipe:
         weight_decay=0.02,
         batch_size=32,
         epochs=5,
-        warmup_epochs=0.2,
+        warmup_epochs=1.0,
         label_smoothing=0.1,
         augmentation=Augmentation(area=(0.6, 1.0), ratio=(0.8, 1.25), flip=0.5),
         fit_head_first=True,

@@ -140,6 +140,7 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, report: Report) -> Fine
     device = choose_device(spec.device)
     recipe = recipes.from_dict(spec.recipe)
     make_deterministic(device)
+    _forget_failed_start(folder)
     with EventLog(folder.events) as log:
         log.start("init_start", process_started=round(began, 3))
         log.event("seed", spec.seed, replayed=spec.replayed_seed)
@@ -352,6 +353,12 @@ def _check_same(folder: RunFolder, spec: RunSpec, *, data: Path, target: Target 
                 f"{folder.root} holds a run begun with {option} {expected}; now it is {found}. "
                 "Give the same options to go on with it, or another --out for a new run."
             )
+
+
+def _forget_failed_start(folder: RunFolder) -> None:
+    """An attempt that ended at the data, before anything could be trained, is no segment of this run."""
+    if folder.events.is_file() and "train_samples" not in folder.events.read_text(encoding="utf-8"):
+        folder.events.unlink()
 
 
 def _check_empty(root: Path) -> None:

@@ -119,6 +119,18 @@ def test_a_class_that_lost_all_its_training_images(
         finetune(snapshot, data=data, out=tmp_path / "run", epochs=1)
 
 
+def test_data_that_was_mended_starts_a_run_of_its_own(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
+    """The same command after the bad file is gone: a whole run, not a resumed one."""
+    data = lay()
+    (data / "train/NORMAL/words.jpg").write_text("not a picture")
+    with pytest.raises(InputError, match="1 of the files"):
+        finetune(snapshot, data=data, out=tmp_path / "run", epochs=1)
+    (data / "train/NORMAL/words.jpg").unlink()
+    result = finetune(snapshot, data=data, out=tmp_path / "run", epochs=1)
+    assert result.tts is not None
+    assert not result.tts.resumed
+
+
 def test_a_snapshot_whose_weights_are_another_models(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
     """Weights that do not fit are named tensor by tensor, with both shapes."""
     mixed = tmp_path / "mixed"
