@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from table import as_markdown, as_text
@@ -37,16 +38,17 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.results == RESULTS and (asked.limit or asked.epochs or asked.only != ",".join(CONTENDERS)):
         parser.error("--limit, --epochs and --only are for trying things out: give --results DIR too")
-    with tempfile.TemporaryDirectory(prefix="road-") as folder:
-        document = contest(Path(folder), asked)
-    print(as_text(document))
     asked.results.mkdir(parents=True, exist_ok=True)
-    (asked.results / f"road-{asked.device}.json").write_text(json.dumps(document, indent=1) + "\n")
-    (asked.results / "road.md").write_text(as_markdown(document))
+    with tempfile.TemporaryDirectory(prefix="road-") as folder:
+        for document in contest(Path(folder), asked):
+            # After each round, so that a benchmark that is stopped keeps the rounds it has.
+            (asked.results / f"road-{asked.device}.json").write_text(json.dumps(document, indent=1) + "\n")
+            (asked.results / "road.md").write_text(as_markdown(document))
+    print(as_text(document))
 
 
-def contest(root: Path, asked: argparse.Namespace) -> dict:
-    """Everything that was measured, and on what."""
+def contest(root: Path, asked: argparse.Namespace) -> Iterator[dict]:
+    """After each round, everything that was measured so far, and on what."""
     options = ["--limit", str(asked.limit)] if asked.limit else []
     subprocess.run([sys.executable, HERE / "prepare.py", root, *options], check=True)
     lists = json.loads((root / "lists.json").read_text())
@@ -56,6 +58,11 @@ def contest(root: Path, asked: argparse.Namespace) -> dict:
     for seed in range(asked.seeds):
         for name in names:
             runs[name].append(one(name, seed, root, asked))
+        yield report(asked, lists, runs)
+
+
+def report(asked: argparse.Namespace, lists: dict, runs: dict[str, list[dict]]) -> dict:
+    """The document that is kept."""
     return {
         "target": asked.target,
         "device": asked.device,

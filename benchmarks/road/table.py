@@ -80,12 +80,13 @@ def as_markdown(document: dict) -> str:
     table = "\n".join(f"| {' | '.join(row)} |" for row in lines)
     partial = f" --limit {document['limit']}" if document["limit"] else ""
     partial += f" --epochs {document['epochs']}" if document["epochs"] else ""
-    loads = [run["load_before"] for found in document["runs"].values() for run in found]
+    counts = ", ".join(f"{WHAT[name]} n = {len(found)}" for name, found in document["runs"].items())
+    loads = [run["load_before"] for found in document["runs"].values() for run in found if "load_before" in run]
     return f"""# Time to target on real photographs
 
 Seconds from the start of the process until `{document["target"]}` held on validation: two evaluations in a
 row at or above it. Imports, decoding and evaluations are on the clock; the test afterwards is not.
-{document["seeds"]} runs of each contender, in turn, seeds 0 to {document["seeds"] - 1}, {document["date"]}.
+Runs, in turn, {document["date"]}: {counts}. On a GPU: not measured.
 
 {table}
 
