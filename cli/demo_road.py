@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from roadworthy.finetune import finetune, import_checkpoint, verify
+from roadworthy.finetune.progress import Report
 from roadworthy.model_cards import CheckError
 from roadworthy.registry import Registry, import_draft, publish, pull, signing_key, trusted_keys
 
@@ -17,8 +18,6 @@ from .output import metric_line
 BASE, MODEL = "demo/efficientnet-lite0", "demo/chest-xrays"
 FIRST_TARGET, SECOND_TARGET = "top1>=0.9", "top1>=0.91"
 IMAGE_SIZE = 128  # pixels; a third of the arithmetic of 224, so that two CPU cores are enough
-
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

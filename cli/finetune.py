@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from .options import DeviceOption, JsonOption, KeyOption, RegistryOption, is_folder, pulled
+from .options import (
+    DeviceOption,
+    JsonOption,
+    KeyOption,
+    LabelColumnOption,
+    RegistryOption,
+    TextColumnOption,
+    is_folder,
+    pulled,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -17,26 +26,38 @@ def finetune(
     start: Annotated[
         str, typer.Argument(metavar="REF|SYSTEM", help="A reference, a snapshot folder, a system, or timm:NAME.")
     ],
-    data: Annotated[Path, typer.Option(help="A folder for each class, with or without train/val/test above.")],
+    data: Annotated[
+        Path, typer.Option(help="Images in a folder for each class, or a table of texts (csv, jsonl, parquet).")
+    ],
     out: Annotated[Path, typer.Option(help="The run's folder. One that was stopped goes on.")],
     target: Annotated[str | None, typer.Option(help="Stop when this holds on validation: 'top1>=0.95'.")] = None,
     seed: Annotated[int | None, typer.Option(help="Replay a run; by default the system's entropy.")] = None,
     epochs: Annotated[int | None, typer.Option(help="The most epochs to train.")] = None,
     device: DeviceOption = None,
     image_size: Annotated[int | None, typer.Option(help="Crop in pixels; by default the start's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens of a text; by default the start's.")] = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its peak.")] = None,
+    lora_rank: Annotated[int | None, typer.Option(help="Train low-rank adapters of this rank (text).")] = None,
+    find_learning_rate: Annotated[
+        bool, typer.Option("--find-learning-rate", help="Range test first; its time is on the clock.")
+    ] = False,
+    find_micro_batch: Annotated[
+        bool, typer.Option("--find-micro-batch", help="Measure the fastest micro-batch; its time is on the clock.")
+    ] = False,
     checkpoint_seconds: Annotated[
         float | None, typer.Option(help="At most this much work is lost with a killed process.")
     ] = None,
     leave_out_leaked: Annotated[
-        bool, typer.Option("--leave-out-leaked", help="Do not train on images that are also in the test part.")
+        bool, typer.Option("--leave-out-leaked", help="Do not train on examples that are also in the test part.")
     ] = False,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Fine-tune a model on your images until the target holds."""
+    """Fine-tune a model on your images or texts until the target holds."""
     import psutil
 
     from roadworthy.model_cards import CATALOGUE
@@ -61,16 +82,22 @@ def finetune(
             out=out,
             target=target,
             seed=seed,
-            epochs=epochs,
             device=device,
-            image_size=image_size,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
             leave_out_leaked=leave_out_leaked,
-            checkpoint_seconds=checkpoint_seconds,
             reference=reference,
             process_started=psutil.Process().create_time(),
             report=report,
+            image_size=image_size,
+            max_length=max_length,
+            text_column=text_column,
+            label_column=label_column,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            checkpoint_seconds=checkpoint_seconds,
+            lora_rank=lora_rank,
+            find_learning_rate=find_learning_rate or None,
+            find_micro_batch=find_micro_batch or None,
         )
     if json:
         emit(

@@ -18,6 +18,15 @@ KeyOption = Annotated[
     typer.Option("--key", help="A public key (PEM) to trust besides your own. May be repeated."),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")]
+TextColumnOption = Annotated[str | None, typer.Option(help="The column with the texts, where its name does not tell.")]
+LabelColumnOption = Annotated[
+    str | None, typer.Option(help="The column with the labels, where its name does not tell.")
+]
+
+
+def stated(**values: Any) -> dict[str, Any]:
+    """The options that the user gave."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def is_folder(word: str) -> bool:

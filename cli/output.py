@@ -6,9 +6,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-Report = Callable[[str, int, int], None]
+if TYPE_CHECKING:
+    from roadworthy.finetune.progress import Report
 
 
 def emit(document: Any) -> None:
@@ -45,7 +46,7 @@ def metric_line(metric: Any) -> str:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Report]:
+def progress() -> Iterator["Report"]:
     """A bar for each stage on stderr, with rate and time left; nothing where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import (
@@ -59,7 +60,7 @@ def progress() -> Iterator[Report]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda stage, done, total: None
+        yield lambda stage, done, total, **facts: None
         return
     columns = (
         TextColumn("{task.description:<28}"),
@@ -73,7 +74,7 @@ def progress() -> Iterator[Report]:
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
         tasks: dict[str, Any] = {}
 
-        def report(stage: str, done: int, total: int) -> None:
+        def report(stage: str, done: int, total: int, **facts: float | str) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)
             elif done < (bars.tasks[bars.task_ids.index(tasks[stage])].completed or 0):
@@ -83,7 +84,7 @@ def progress() -> Iterator[Report]:
         yield report
 
 
-def bytes_report(report: Report, stage: str) -> Callable[[int, int], None]:
+def bytes_report(report: "Report", stage: str) -> Callable[[int, int], None]:
     """A report for functions that count bytes, shown in MB."""
     return lambda done, total: report(stage, done // 1_000_000, max(1, total // 1_000_000))
 

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from .options import DeviceOption, JsonOption, KeyOption, RegistryOption, is_folder, pulled
+from .options import (
+    DeviceOption,
+    JsonOption,
+    KeyOption,
+    LabelColumnOption,
+    RegistryOption,
+    TextColumnOption,
+    is_folder,
+    pulled,
+    stated,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +28,8 @@ def verify(
     data: Annotated[Path, typer.Option(help="The data; its test part is measured on.")],
     target: Annotated[str | None, typer.Option(help="The target, where the run has none.")] = None,
     device: DeviceOption = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -38,7 +50,15 @@ def verify(
                 f"(roadworthy pull {subject} --to DIR) and verify that."
             )
     with progress() as report:
-        result = measure(folder, data=data, signer=signing_key(), target=target, device=device, report=report)
+        result = measure(
+            folder,
+            data=data,
+            signer=signing_key(),
+            target=target,
+            device=device,
+            options=stated(text_column=text_column, label_column=label_column) or None,
+            report=report,
+        )
     if json:
         emit(
             {

@@ -19,21 +19,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .classifier import Classifier, load
     from .import_file import Imported, import_checkpoint
-    from .open_model import Classifier, load
     from .run import Finetuned, finetune
     from .verification import Verified, verify
 
 __all__ = ["Classifier", "Finetuned", "Imported", "Verified", "finetune", "import_checkpoint", "load", "verify"]
 
 _HOME = {
-    "Classifier": "open_model",
+    "Classifier": "classifier",
     "Finetuned": "run",
     "Imported": "import_file",
     "Verified": "verification",
     "finetune": "run",
     "import_checkpoint": "import_file",
-    "load": "open_model",
+    "load": "classifier",
     "verify": "verification",
 }
 

@@ -1,13 +1,10 @@
 """Architectures by name, always with random weights and never with a network.
 
-A name is not enough to say which net it is: two nets of one name can hold weights that do not interchange.
-`fingerprint` says what the weights fit.
+A name is not enough to say which net it is (see `fingerprint`).
 """
 
 import difflib
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,18 +17,6 @@ from torch import nn
 from roadworthy.model_cards.errors import InputError
 
 IMAGENET_CLASSES = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Architecture:
-    """What weights must look like to fit a net: its parameter count and the digest of its state dict's shapes.
-
-    Strides and padding leave no trace in a state dict, so equal fingerprints mean that weights load,
-    not that the nets compute the same.
-    """
-
-    parameters: int
-    shapes_sha256: str
 
 
 def _se_resnext101_32x4d_rd16(num_classes: int) -> nn.Module:
@@ -102,22 +87,6 @@ def default_classes(architecture: str) -> int:
     _check_name(architecture)
     published = None if architecture in OWN else timm.get_pretrained_cfg(architecture)
     return (published.num_classes if published else None) or IMAGENET_CLASSES
-
-
-def fingerprint(model: nn.Module) -> Architecture:
-    """The architecture fingerprint of ``model``; its weights' values do not matter, their dtypes do.
-
-    ``shapes_sha256`` digests the sorted lines ``<name> <d0>x<d1>… <dtype>`` of the state dict, each ended by
-    a newline; a scalar has an empty shape.
-    """
-    lines = sorted(
-        f"{name} {'x'.join(map(str, tensor.shape))} {str(tensor.dtype).removeprefix('torch.')}\n"
-        for name, tensor in model.state_dict().items()
-    )
-    return Architecture(
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        shapes_sha256=hashlib.sha256("".join(lines).encode()).hexdigest(),
-    )
 
 
 def _classifiers(model: nn.Module) -> tuple[nn.Module, ...]:

@@ -8,7 +8,7 @@ from torch import nn
 
 
 class Average:
-    """Floating-point parameters and buffers, averaged; the rest is taken over as it is."""
+    """What training changes, averaged: parameters that are trained, and floating-point buffers."""
 
     def __init__(self, model: nn.Module, decay: float | None) -> None:
         self._decay = decay
@@ -18,36 +18,28 @@ class Average:
     def restart(self, model: nn.Module) -> None:
         """Begins again from the model's weights."""
         if self._decay is not None:
-            self._average = {key: value.detach().clone() for key, value in model.state_dict().items()}
+            self._average = {name: value.detach().clone() for name, value in _changing(model).items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """average = decay * average + (1 - decay) * weights, after each step."""
-        if self._decay is None:
-            return
-        now = model.state_dict()
-        floating = [key for key, value in now.items() if value.is_floating_point()]
-        torch._foreach_lerp_([self._average[k] for k in floating], [now[k] for k in floating], 1 - self._decay)
-        for key in now.keys() - set(floating):
-            self._average[key].copy_(now[key])
+        if self._decay is not None:
+            now = _changing(model)
+            torch._foreach_lerp_(list(self._average.values()), [now[name] for name in self._average], 1 - self._decay)
 
     @contextlib.contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:
         """The model with averaged weights, for an evaluation."""
-        if self._decay is None:
-            yield
-            return
-        own = {key: value.detach().clone() for key, value in model.state_dict().items()}
-        model.load_state_dict(self._average)
+        own = {name: value.detach().clone() for name, value in _changing(model).items() if name in self._average}
+        _put(model, self._average)
         try:
             yield
         finally:
-            model.load_state_dict(own)
+            _put(model, own)
 
     def adopt(self, model: nn.Module) -> None:
         """Leaves the averaged weights in the model, for good."""
-        if self._decay is not None:
-            model.load_state_dict(self._average)
+        _put(model, self._average)
 
     def state(self) -> dict[str, torch.Tensor]:
         """For a checkpoint."""
@@ -55,5 +47,17 @@ class Average:
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """From a checkpoint."""
-        for key, value in state.items():
-            self._average[key].copy_(value)
+        for name, value in state.items():
+            self._average[name].copy_(value)
+
+
+def _changing(model: nn.Module) -> dict[str, torch.Tensor]:
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    return parameters | {name: b for name, b in model.named_buffers() if b.is_floating_point()}
+
+
+@torch.no_grad()
+def _put(model: nn.Module, values: dict[str, torch.Tensor]) -> None:
+    now = _changing(model)
+    for name, value in values.items():
+        now[name].copy_(value)

@@ -1,20 +1,25 @@
 """Checkpoints: all that a run needs to go on with the same bits, written whole or not at all."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from roadworthy.model_cards import StorageError
+
+from .average import Average
+from .choices import Choices
 
 
 @dataclass(kw_only=True)
 class Progress:
     """Where a run stands. Changes with every step; the order of the data and all random numbers follow from it.
 
-    ``history`` is the metric of each evaluation so far, ``train_seconds`` the time spent in steps.
+    ``history`` is the metric of each evaluation so far, ``train_seconds`` the time spent in steps, ``probed``
+    whether the run has looked for a better way to compute them.
     """
 
     step: int = 0
@@ -23,18 +28,37 @@ class Progress:
     warm_started: bool = False
     history: list[float] = field(default_factory=list)
     held: bool = False
+    probed: bool = False
 
 
-def save(path: Path, progress: Progress, tensors: dict[str, Any]) -> None:
+@dataclass(kw_only=True, slots=True)
+class State:
+    """Everything that a step of training changes."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: Average
+    choices: Choices
+    progress: Progress = field(default_factory=Progress)
+
+
+def save(path: Path, state: State) -> None:
     """Writes a checkpoint beside ``path`` and moves it into place.
 
     Raises:
         StorageError: the disk is full or read-only; the checkpoint before this one is untouched.
     """
+    document = {
+        "progress": vars(state.progress),
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "average": state.average.state(),
+        "choices": asdict(state.choices),
+    }
     aside = path.with_suffix(".tmp")
     try:
         with aside.open("wb") as file:
-            torch.save({"progress": vars(progress), **tensors}, file)
+            torch.save(document, file)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
@@ -46,9 +70,14 @@ def save(path: Path, progress: Progress, tensors: dict[str, Any]) -> None:
         ) from error
 
 
-def load(path: Path) -> tuple[Progress, dict[str, Any]] | None:
-    """The last whole checkpoint, or ``None`` where there is none yet."""
+def restore(path: Path, state: State) -> bool:
+    """Puts the last whole checkpoint into ``state``; whether there was one."""
     if not path.is_file():
-        return None
+        return False
     document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return Progress(**document.pop("progress")), document
+    state.model.load_state_dict(document["model"])
+    state.optimizer.load_state_dict(document["optimizer"])
+    state.average.load(document["average"])
+    state.choices = Choices(**document["choices"])
+    state.progress = Progress(**document["progress"])
+    return True

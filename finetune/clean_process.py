@@ -13,19 +13,16 @@ from typing import Any
 
 import torch
 
-from roadworthy.model_cards import Protocol, RoadworthyError, Row, evidence
+from roadworthy.model_cards import RoadworthyError, Row, evidence
 from roadworthy.model_cards.evidence import fingerprint_of
 from roadworthy.model_cards.snapshot import list_files
 
-from . import model_config
-from .architectures import fingerprint
+from .fingerprint import fingerprint
 from .clean_request import REQUEST, Measured, Request
 from .environment import choose_device, describe, make_deterministic
-from .image_data import ImageData, read_images
-from .image_folder import list_folder
-from .loop import predict
-from .measured_task import measured_task
-from .open_model import load
+from .evaluation import predict
+from .examples import Dataset
+from .open_model import Opened, open_snapshot
 
 
 def measure(request: Request) -> Measured:
@@ -34,23 +31,24 @@ def measure(request: Request) -> Measured:
     device = choose_device(request.device)
     make_deterministic(device)
     files = list_files(snapshot)
-    opened = load(snapshot, device=device.type)
+    opened = open_snapshot(snapshot, device=device.type)
     config = opened.config
-    listing = list_folder(Path(request.data), labels=config.labels)
-    images = read_images(listing, config.protocol, out / "cache", _say)
-    rows = _answers(opened.model, images, config.protocol, device)
+    data = opened.task.read(
+        Path(request.data), config, fixed_labels=True, options=request.options, cache=out / "cache", report=_say
+    )
+    rows = _answers(opened, data, device)
     (out / "test.jsonl").write_bytes(evidence.dump(rows))
-    reason = _measure_parent(request, config, images, device) if request.parent else None
+    reason = _measure_parent(request, opened, data, device) if request.parent else None
     identity = fingerprint(opened.model)
     return Measured(
-        task=model_config.TASK,
+        task=config.task,
         system=config.system,
         architecture=config.architecture,
         parameters=identity.parameters,
         architecture_sha256=identity.shapes_sha256,
         protocol=config.protocol,
         labels=config.labels,
-        split_rule=listing.split_rule,
+        split_rule=data.examples.split.rule,
         n=len(rows),
         fingerprint=fingerprint_of(rows),
         files=files,
@@ -59,28 +57,27 @@ def measure(request: Request) -> Measured:
     )
 
 
-def _answers(model: torch.nn.Module, images: ImageData, protocol: Protocol, device: torch.device) -> list[Row]:
-    task = measured_task(images, protocol, device)
-    return predict(model, task, "test", None, device, _say)
+def _answers(opened: Opened, data: Dataset[Any], device: torch.device) -> list[Row]:
+    work = opened.task.workload(data, opened.config, None, device)
+    return predict(opened.model, work, "test", device, _say)
 
 
-def _measure_parent(
-    request: Request, config: model_config.ModelConfig, images: ImageData, device: torch.device
-) -> str | None:
+def _measure_parent(request: Request, child: Opened, data: Dataset[Any], device: torch.device) -> str | None:
     """Writes the parent's evidence; or says why it cannot answer these examples."""
-    parent = load(Path(str(request.parent)), device=device.type)
-    if set(parent.config.labels) != set(config.labels):
-        return f"it has other classes ({len(parent.config.labels)} against {len(config.labels)})"
-    if parent.config.protocol != config.protocol:
-        return f"it is measured under another protocol ({parent.config.protocol.name})"
-    place = {number: config.labels.index(label) for number, label in enumerate(parent.config.labels)}
-    rows = _answers(parent.model, images, config.protocol, device)
+    parent = open_snapshot(Path(str(request.parent)), device=device.type)
+    ours, theirs = child.config, parent.config
+    if set(theirs.labels) != set(ours.labels):
+        return f"it has other classes ({len(theirs.labels)} against {len(ours.labels)})"
+    if theirs.protocol != ours.protocol:
+        return f"it is measured under another protocol ({theirs.protocol.name})"
+    place = {number: ours.labels.index(label) for number, label in enumerate(theirs.labels)}
+    rows = _answers(parent, data, device)
     renamed = [dataclasses.replace(row, prediction=place[row.prediction]) for row in rows]
     (Path(request.out) / "parent.jsonl").write_bytes(evidence.dump(renamed))
     return None
 
 
-def _say(stage: str, done: int, total: int) -> None:
+def _say(stage: str, done: int, total: int, **facts: float | str) -> None:
     if done % 16 == 0 or done == total:
         print(json.dumps([stage, done, total]), flush=True)
 

@@ -17,6 +17,7 @@ class Request:
     data: str
     out: str
     device: str | None
+    options: dict[str, str | int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import torch
 from roadworthy.model_cards import InputError
 from roadworthy.model_cards.certificate import Environment
 
-_LIBRARIES = ("torch", "timm", "pillow", "numpy", "safetensors", "roadworthy")
+_LIBRARIES = ("torch", "timm", "transformers", "tokenizers", "pillow", "numpy", "safetensors", "roadworthy")
 
 
 def describe(device: torch.device, precision: str) -> Environment:

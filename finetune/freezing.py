@@ -3,17 +3,16 @@
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .architectures import layer_groups
-
 
 class Freezing:
     """Freezes the first ``share`` of the layer groups for good; ``apply`` again after each ``model.train()``."""
 
-    def __init__(self, model: nn.Module, *, share: float, normalisation: bool) -> None:
-        groups = layer_groups(model)
+    def __init__(self, model: nn.Module, groups: list[list[str]], *, share: float, normalisation: bool) -> None:
+        """``groups``: names of parameters, from the input to the head."""
         frozen = {name for group in groups[: int(share * len(groups))] for name in group}
         for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name not in frozen)
+            # Adapters freeze what they stand beside; that stays so.
+            parameter.requires_grad_(parameter.requires_grad and name not in frozen)
         self._still = [
             module
             for name, module in model.named_modules()

@@ -7,7 +7,6 @@ the short side is resized, to what the protocol's evaluation needs.
 import dataclasses
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,22 +14,22 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roadworthy.model_cards import InputError, Protocol, StorageError
-from roadworthy.model_cards.certificate import SplitRecord
-from roadworthy.model_cards.evidence import fingerprint
 
-from .image_folder import Listed, Listing, Part
-from .pixels import Decoded, Pixels, UnreadableError, decode
+from .examples import Dataset, Example, Examples, check_distinct
+from .image_folder import Listed, Listing
+from .pixel_store import PixelStore
+from .pixels import Decoded, UnreadableError, decode
+from .split import Part
 
 Progress = Callable[[str, int, int], None]
 _MOST_NAMED = 20  # unreadable files named in one message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One image: pixel digest, class, part, path relative to the data folder, and its place in the file."""
+class _Entry:
+    """One image of the index: pixel digest, class, part, path relative to the data folder, its place."""
 
     id: str
     label: int
@@ -41,47 +40,9 @@ class Example:
     width: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageData:
-    """All examples with their pixels. ``pixels`` is flat uint8; ``image`` cuts one out."""
-
-    labels: tuple[str, ...]
-    examples: tuple[Example, ...]
-    pixels: NDArray[np.uint8]
-    split_rule: str
-    warm: bool
-
-    def part(self, part: Part) -> tuple[Example, ...]:
-        """The examples of one part, in the order of their paths."""
-        return tuple(example for example in self.examples if example.part == part)
-
-    def image(self, example: Example) -> Pixels:
-        """uint8 [height, width, 3], a view of the file."""
-        end = example.offset + example.height * example.width * 3
-        return self.pixels[example.offset : end].reshape(example.height, example.width, 3)
-
-    def record(self, part: Part) -> SplitRecord:
-        """Size and fingerprint of one part, for the certificate."""
-        examples = self.part(part)
-        return SplitRecord(n=len(examples), fingerprint=fingerprint((e.id, e.label) for e in examples))
-
-    def leaked(self) -> tuple[Example, ...]:
-        """Images to train or stop on whose pixels are also in the test part, in the order of their paths."""
-        test = {e.id for e in self.part("test")}
-        return tuple(e for e in self.examples if e.part != "test" and e.id in test)
-
-    def without_leaked(self) -> "ImageData":
-        """The same data, what leaked left out of training and stopping; the test part stays whole."""
-        leaked = {e.path for e in self.leaked()}
-        return dataclasses.replace(self, examples=tuple(e for e in self.examples if e.path not in leaked))
-
-    def exact_duplicates(self) -> int:
-        """Test images whose pixels were also trained or stopped on."""
-        seen = {e.id for e in self.examples if e.part != "test"}
-        return sum(e.id in seen for e in self.part("test"))
-
-
-def read_images(listing: Listing, protocol: Protocol, folder: Path, progress: Progress | None = None) -> ImageData:
+def read_images(
+    listing: Listing, protocol: Protocol, folder: Path, progress: Progress | None = None
+) -> Dataset[PixelStore]:
     """Decodes what ``listing`` names into ``folder``; a complete earlier cache of the same files is reused.
 
     Raises:
@@ -92,6 +53,7 @@ def read_images(listing: Listing, protocol: Protocol, folder: Path, progress: Pr
     resize, interpolation = int(str(protocol.parameters["resize"])), str(protocol.parameters["interpolation"])
     stamp = _stamp(listing, f"{resize}-{interpolation}")
     cached = _cached(index, stamp)
+    warm = cached is not None
     if cached is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,18 +64,36 @@ def read_images(listing: Listing, protocol: Protocol, folder: Path, progress: Pr
                 f"cannot write the decoded images to {folder}: {error.strerror}. Free space there or choose "
                 "another --out. Your data was not touched."
             ) from error
-        warm = False
-    else:
-        warm = True
-    _check_distinct(listing, cached)
-    pixels = np.memmap(flat, dtype=np.uint8, mode="r")
-    return ImageData(labels=listing.labels, examples=cached, pixels=pixels, split_rule=listing.split_rule, warm=warm)
+    examples = _examples(listing, cached)
+    check_distinct(examples)
+    return Dataset(examples=examples, payload=_store(flat, cached), warm=warm)
+
+
+def _examples(listing: Listing, entries: tuple[_Entry, ...]) -> Examples:
+    return Examples(
+        labels=listing.labels,
+        members=tuple(
+            Example(id=e.id, truth=e.label, part=e.part, name=e.path, row=row) for row, e in enumerate(entries)
+        ),
+        split=listing.split,
+        origin=str(listing.root),
+        noun="image",
+    )
+
+
+def _store(flat: Path, entries: tuple[_Entry, ...]) -> PixelStore:
+    return PixelStore(
+        flat=np.memmap(flat, dtype=np.uint8, mode="r"),
+        offset=np.array([e.offset for e in entries], dtype=np.int64),
+        height=np.array([e.height for e in entries], dtype=np.int64),
+        width=np.array([e.width for e in entries], dtype=np.int64),
+    )
 
 
 def _decode_all(
     listing: Listing, flat: Path, resize: int, interpolation: str, progress: Progress | None
-) -> tuple[Example, ...]:
-    examples: list[Example] = []
+) -> tuple[_Entry, ...]:
+    entries: list[_Entry] = []
     problems: list[str] = []
     offset = 0
     with flat.open("wb") as file:
@@ -124,11 +104,11 @@ def _decode_all(
                 continue
             height, width = outcome.pixels.shape[:2]
             file.write(outcome.pixels.tobytes())
-            examples.append(
-                Example(
+            entries.append(
+                _Entry(
                     id=outcome.identity,
                     label=listed.label,
-                    part=listing.part_of(listed, outcome.identity),
+                    part=listing.split.part_of(listed.part, outcome.identity),
                     path=relative,
                     offset=offset,
                     height=height,
@@ -140,7 +120,7 @@ def _decode_all(
                 progress("reading images", number, len(listing.files))
     if problems:
         raise InputError(unreadable_message(listing.root, problems))
-    return tuple(examples)
+    return tuple(entries)
 
 
 def _decoded(listing: Listing, resize: int, interpolation: str) -> Iterator[tuple[Listed, Decoded | str]]:
@@ -169,40 +149,24 @@ def unreadable_message(root: Path, problems: list[str]) -> str:
     )
 
 
-def _check_distinct(listing: Listing, examples: tuple[Example, ...]) -> None:
-    distinct = Counter(example.id for example in examples)
-    if len(examples) > 1 and len(distinct) == 1:
-        raise InputError(
-            f"all {len(examples)} images in {listing.root} are the same picture, pixel for pixel. "
-            "Expected different images. Check how the folder was filled."
-        )
-    test = [e for e in examples if e.part == "test"]
-    seen = {e.id for e in examples if e.part != "test"}
-    if test and seen and all(e.id in seen for e in test):
-        raise InputError(
-            f"100 % of the {len(test)} test images in {listing.root} are also among the images to train on. "
-            "A model cannot be measured on what it has seen. Give test images of their own."
-        )
-
-
 def _stamp(listing: Listing, form: str) -> str:
     """Changes whenever a file, its size, its time, its class or its part does."""
     files = [[str(f.path), f.path.stat().st_size, f.path.stat().st_mtime_ns, f.label, f.part] for f in listing.files]
-    return json.dumps([form, listing.labels, sorted(listing.given), files])
+    return json.dumps([form, listing.labels, sorted(listing.split.given), files])
 
 
-def _write_index(index: Path, stamp: str, examples: tuple[Example, ...]) -> None:
+def _write_index(index: Path, stamp: str, entries: tuple[_Entry, ...]) -> None:
     # Written last and moved into place: an index that exists belongs to a complete file.
     aside = index.with_suffix(".tmp")
-    aside.write_text(json.dumps({"stamp": stamp, "examples": [dataclasses.astuple(e) for e in examples]}))
+    aside.write_text(json.dumps({"stamp": stamp, "examples": [dataclasses.astuple(e) for e in entries]}))
     aside.replace(index)
 
 
-def _cached(index: Path, stamp: str) -> tuple[Example, ...] | None:
+def _cached(index: Path, stamp: str) -> tuple[_Entry, ...] | None:
     if not index.is_file():
         return None
     document = json.loads(index.read_text())
     if document["stamp"] != stamp:
         return None
-    names = [field.name for field in dataclasses.fields(Example)]
-    return tuple(Example(**dict(zip(names, values, strict=True))) for values in document["examples"])
+    names = [field.name for field in dataclasses.fields(_Entry)]
+    return tuple(_Entry(**dict(zip(names, values, strict=True))) for values in document["examples"])

@@ -5,26 +5,14 @@ data/train/cats/1.jpg           given parts: train, val (or validation), test; a
 data/test/cats/2.jpg            validation part is taken out of train, by content
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from roadworthy.model_cards import InputError
 
-Part = Literal["train", "validation", "test"]
+from .split import PART_NAMES, Part, Split
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_PART_NAMES: Mapping[str, Part] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-VALIDATION_SHARE = 0.15  # of the pool, or of the train part where only that is given
-TEST_SHARE = 0.15  # of the pool
 _AS_EXPECTED = "Expected DIR/CLASS/image.jpg, or DIR/train/CLASS/image.jpg with DIR/test/CLASS/image.jpg."
 
 
@@ -44,32 +32,7 @@ class Listing:
     root: Path
     labels: tuple[str, ...]
     files: tuple[Listed, ...]
-    given: frozenset[Part]
-
-    @property
-    def split_rule(self) -> str:
-        """How the parts come about, in words that a card can print."""
-        if not self.given:
-            return (
-                f"by content: the pixels' SHA-256 puts {TEST_SHARE:.0%} into test and "
-                f"{VALIDATION_SHARE:.0%} into validation"
-            )
-        folders = ", ".join(sorted(self.given))
-        if "validation" in self.given:
-            return f"as given by the folders {folders}"
-        return f"as given by the folders {folders}; validation is {VALIDATION_SHARE:.0%} of train, by content"
-
-    def part_of(self, listed: Listed, identity: str) -> Part:
-        """The part an image belongs to; equal pixels always fall into the same part."""
-        if listed.part in ("validation", "test"):
-            return listed.part
-        share = int(identity[:15], 16) / 16**15
-        if listed.part == "train":
-            carve = "validation" not in self.given and share < VALIDATION_SHARE
-            return "validation" if carve else "train"
-        if share < TEST_SHARE:
-            return "test"
-        return "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"
+    split: Split
 
 
 def list_folder(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing:
@@ -80,7 +43,7 @@ def list_folder(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing
     """
     if not root.is_dir():
         raise InputError(f"no data folder at {root}. {_AS_EXPECTED}")
-    parts = {_PART_NAMES[d.name.lower()]: d for d in _folders(root) if d.name.lower() in _PART_NAMES}
+    parts = {PART_NAMES[d.name.lower()]: d for d in _folders(root) if d.name.lower() in PART_NAMES}
     given = frozenset(parts) if "train" in parts or "test" in parts else frozenset()
     tops: dict[Part | None, Path] = {part: folder for part, folder in parts.items() if given} or {None: root}
     found = sorted({d.name for top in tops.values() for d in _folders(top)})
@@ -103,7 +66,8 @@ def list_folder(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing
     )
     if not files:
         raise InputError(f"0 images in {root}. {_AS_EXPECTED} Known endings: {' '.join(sorted(IMAGE_SUFFIXES))}.")
-    listing = Listing(root=root, labels=labels, files=files, given=given)
+    split = Split(given=given, unit="folders", content="pixels")
+    listing = Listing(root=root, labels=labels, files=files, split=split)
     _check_empty(listing)
     return listing
 
@@ -126,8 +90,8 @@ def _check_classes(root: Path, labels: tuple[str, ...]) -> None:
 
 
 def _check_empty(listing: Listing) -> None:
-    needed: frozenset[Part | None] = frozenset({"train"}) if "train" in listing.given else frozenset({None})
-    if listing.given and "train" not in listing.given:
+    needed: frozenset[Part | None] = frozenset({"train"}) if "train" in listing.split.given else frozenset({None})
+    if listing.split.given and "train" not in listing.split.given:
         return  # a test folder alone may lack a class
     have = {listed.label for listed in listing.files if listed.part in needed}
     empty = [label for number, label in enumerate(listing.labels) if number not in have]

@@ -1,5 +1,6 @@
 """A foreign checkpoint becomes a snapshot: scanned, converted to safetensors, its claims only quoted."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,11 @@ from roadworthy.model_cards.certificate import Upstream
 from roadworthy.model_cards.draft_card import render_draft
 from roadworthy.model_cards.snapshot import CARD
 
-from .architectures import build, default_classes, fingerprint
+from .architectures import build, default_classes
 from .checkpoint_layouts import convert
+from .fingerprint import fingerprint
 from .foreign import read_checkpoint
-from .model_config import ModelConfig
-from .open_model import save
-from .protocols import default_protocol
-from .run import named
+from .tasks import named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,8 @@ def import_checkpoint(
         >>> import_checkpoint("checkpoint.safetensors", system="timm:test_efficientnet", out="base").layout
         'timm'
     """
-    architecture, name = named(system)
+    task, config = named(system)
+    architecture, name = config.architecture, config.system
     classes = len(labels) if labels else default_classes(architecture)
     converted = convert(read_checkpoint(Path(checkpoint)), architecture, num_classes=classes)
     model = build(architecture, num_classes=classes)
@@ -61,16 +61,14 @@ def import_checkpoint(
     parameters = fingerprint(model).parameters
     if name in CATALOGUE and classes == CATALOGUE[name].classes and parameters != CATALOGUE[name].parameters:
         raise InputError(f"{name} has {CATALOGUE[name].parameters:,} parameters; this checkpoint {parameters:,}.")
-    config = ModelConfig(
-        architecture=architecture,
-        system=name,
+    config = dataclasses.replace(
+        config,
         labels=labels or _labels(classes),
-        protocol=default_protocol(architecture, name),
         upstream=upstream or Upstream(source=Path(checkpoint).name, claim=None, licence=None),
     )
     folder = Path(out)
-    save(folder, model, config)
-    card = render_draft(system=name, task="image-classification", parameters=parameters, upstream=config.upstream)
+    task.save(folder, model, config, start=None)
+    card = render_draft(system=name, task=task.name, parameters=parameters, upstream=config.upstream)
     (folder / CARD).write_bytes(card)
     return Imported(snapshot=folder, layout=converted.layout, parameters=parameters, dropped=converted.dropped)
 

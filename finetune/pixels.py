@@ -56,11 +56,6 @@ def resized(width: int, height: int, short: int) -> tuple[int, int]:
     return int(short * width / height), short
 
 
-def centre(length: int, crop: int) -> int:
-    """Where a centred crop begins; rounds half to even, as torchvision's does."""
-    return round((length - crop) / 2.0)
-
-
 def _found(path: Path, error: Exception) -> str:
     size = path.stat().st_size if path.is_file() else 0
     if size == 0:

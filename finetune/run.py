@@ -1,38 +1,43 @@
-"""Fine-tuning: a start and a data folder in, a run folder with a candidate snapshot out."""
+"""Fine-tuning: a start and a user's data in, a run folder with a candidate snapshot out."""
 
-import dataclasses
-import os
-import secrets
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from roadworthy.model_cards import InputError, Metric, Target, clocks
-from roadworthy.model_cards.catalogue import find
-from roadworthy.model_cards.certificate import Clocks, Data, Start
-from roadworthy.model_cards.snapshot import CERTIFICATE, EVENTS, WEIGHTS, sha256_of
+from roadworthy.model_cards.certificate import Clocks, Data
+from roadworthy.model_cards.snapshot import EVENTS
 
+from . import checkpoint
 from . import recipe as recipes
-from .architectures import build, replace_head
-from .environment import choose_device, describe, make_deterministic
+from .average import Average
+from .checkpoint import State
+from .environment import choose_device, make_deterministic
 from .event_log import EventLog
-from .image_classification import ImageClassification
-from .image_data import ImageData, read_images
-from .image_folder import Listing, list_folder
+from .examples import Dataset, check_parts
+from .finders import first_choices
+from .finite import FiniteLosses
+from .freezing import Freezing
+from .journal import Journal
 from .loop import Outcome, train
-from .model_config import ModelConfig, read
-from .open_model import read_weights, save
-from .protocols import at_size, default_protocol
+from .model_config import ModelConfig
+from .optimizer import make_optimizer
+from .plan import Order, Plan
+from .progress import Report, silent
 from .recipe import Recipe
 from .run_folder import RunData, RunFolder, RunSpec
+from .run_spec import check_same, specify
+from .setting import Setting
 from .stopping import StoppingRule
-
-Report = Callable[[str, int, int], None]
+from .stopwatch import Stopwatch
+from .task import Task
+from .tasks import named, task_called
+from .world import World, join
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +50,6 @@ class Finetuned:
     tts: Clocks | None
 
 
-def silent(stage: str, done: int, total: int) -> None:
-    """A report that nobody reads."""
-
-
 def finetune(
     start: Path | str,
     *,
@@ -56,37 +57,36 @@ def finetune(
     out: Path | str,
     target: Target | str | None = None,
     seed: int | None = None,
-    epochs: int | None = None,
     device: str | None = None,
-    image_size: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
     leave_out_leaked: bool = False,
-    checkpoint_seconds: float | None = None,
     reference: str | None = None,
     process_started: float | None = None,
     report: Report = silent,
+    **settings: Any,
 ) -> Finetuned:
-    """Fine-tunes ``start`` on the images in ``data`` until ``target`` holds on validation.
+    """Fine-tunes ``start`` on ``data`` until ``target`` holds on validation.
 
-    Called again with the same ``out``, it goes on where a killed run stopped, and ends with the same bits.
+    Called again with the same ``out``, it goes on where a killed run stopped, and ends with the same bits. Started
+    by torchrun, its processes share the work.
 
     Args:
         start: a snapshot folder; or the name of a system, or ``timm:ARCHITECTURE``, from scratch.
-        data: a folder for each class, with or without train/val/test folders above.
+        data: images in a folder for each class, or a table of texts and labels; with or without parts.
         out: the run folder.
         target: for example ``"top1>=0.95"``; without one, all epochs are run.
         seed: replays a run; by default it comes from the operating system.
-        image_size: crop in pixels; by default the start's.
-        leave_out_leaked: train without the images that are also in the test part, pixel for pixel. They
+        leave_out_leaked: train without the examples that are also in the test part, with the same content. They
             block publishing otherwise.
-        checkpoint_seconds: at most this much work is lost with a killed process.
         reference: what the registry calls the start snapshot.
         process_started: when the user began to wait, seconds since the epoch; by default, now.
-        report: called with (stage, done, total).
+        report: called with (stage, done, total) and facts.
+        settings: fields of the task's recipe (``recipe.Recipe``: ``epochs``, ``batch_size``, ``learning_rate``, …)
+            and what the task wants to know: ``image_size`` in pixels; ``max_length`` in tokens, ``text_column``
+            and ``label_column``.
 
     Raises:
         InputError: data, start or options cannot be used; the message says which and what to do.
+        CheckError: the loss is no number any more, or one example does not fit into memory.
         StorageError: the run folder cannot be written.
 
     Example:
@@ -99,30 +99,28 @@ def finetune(
     began = time.time() if process_started is None else process_started
     folder = RunFolder(Path(out))
     goal = Target.parse(target) if isinstance(target, str) else target
+    world = join(choose_device(device).type)
     if folder.is_run:
-        spec = folder.read_spec()
-        _check_same(folder, spec, data=Path(data), target=goal, seed=seed)
+        check_same(folder, data=Path(data), target=goal, seed=seed)
+        world.wait()
         if folder.is_finished:
             return finished(folder)
-    else:
-        chosen = choose_device(device)
-        recipe = _recipe(start, chosen, epochs, batch_size, learning_rate, checkpoint_seconds)
-        spec = _specify(
+    elif world.leads:
+        spec = specify(
             start,
-            Path(data),
-            goal,
-            seed,
-            recipe,
-            image_size,
-            leave_out_leaked,
-            chosen,
-            reference,
+            data=Path(data),
+            target=goal,
+            seed=seed,
+            device=choose_device(device),
+            settings=settings,
+            leave_out_leaked=leave_out_leaked,
+            reference=reference,
+            processes=world.size,
         )
-        if goal is not None and goal.metric != "top1":
-            raise InputError(f"metric {goal.metric!r} is not measured for images. Expected 'top1>=…'.")
-        _check_empty(folder.root)
+        folder.check_empty()
         folder.write_spec(spec)
-    return _run(folder, spec, began, report)
+    world.wait()
+    return _run(folder, folder.read_spec(), began, world, report)
 
 
 def finished(folder: RunFolder) -> Finetuned:
@@ -136,233 +134,142 @@ def finished(folder: RunFolder) -> Finetuned:
     )
 
 
-def _run(folder: RunFolder, spec: RunSpec, began: float, report: Report) -> Finetuned:
+def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: Report) -> Finetuned:
     device = choose_device(spec.device)
-    recipe = recipes.from_dict(spec.recipe)
     make_deterministic(device)
-    _forget_failed_start(folder)
-    with EventLog(folder.events) as log:
+    recipe = recipes.from_dict(spec.recipe)
+    task = task_called(spec.task)
+    if world.leads:
+        folder.forget_failed_start()
+    with EventLog(folder.events if world.leads else None) as log:
         log.start("init_start", process_started=round(began, 3))
         log.event("seed", spec.seed, replayed=spec.replayed_seed)
         log.event("global_batch_size", recipe.batch_size)
         log.event("opt_name", recipe.optimizer)
         log.event("opt_base_learning_rate", recipe.learning_rate)
-        origin = read(Path(spec.start_folder)) if spec.start_folder else None
+        log.event("processes", world.size)
+        start = Path(spec.start_folder) if spec.start_folder else None
+        origin = task.read_config(start) if start else named(spec.named)[1]
         log.end("init_stop")
         log.start("run_start")
-        listing = list_folder(Path(spec.data), labels=None)
-        listing = _in_order_of(listing, origin)
-        config = _config(spec, listing, origin)
-        images = read_images(listing, config.protocol, folder.cache, report)
-        log.event("cache", "warm" if images.warm else "cold")
-        if leaked := images.leaked():
-            log.event("leaked", len(leaked), left_out=spec.leave_out_leaked)
-        if spec.leave_out_leaked:
-            images = images.without_leaked()
-        _check_parts(images, listing)
-        log.event("train_samples", len(images.part("train")))
-        log.event("eval_samples", len(images.part("validation")))
+        config = task.adjusted(origin, spec.options, spec.target)
+        data = _read(task, config, folder, spec, world, log, report)
+        config = replace(config, labels=data.examples.labels)
         torch.manual_seed(spec.seed)
-        model, new_head = _model(spec, config, origin)
-        model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        task = ImageClassification(
-            images,
-            config.protocol,
-            augmentation=recipe.augmentation,
-            label_smoothing=recipe.label_smoothing,
-            device=device,
-            fit_head_first=recipe.fit_head_first and new_head,
-        )
-        rule = StoppingRule(target=spec.target, hold=recipe.hold)
-        outcome = train(
-            model,
-            task,
-            recipe,
-            rule,
-            seed=spec.seed,
-            device=device,
-            log=log,
-            path=folder.checkpoint,
-            report=report,
-            answers_at_start=origin is not None and not new_head,
-        )
-    return _finish(folder, spec, config, images, model, outcome)
-
-
-def _finish(
-    folder: RunFolder, spec: RunSpec, config: ModelConfig, images: ImageData, model: nn.Module, outcome: Outcome
-) -> Finetuned:
-    save(folder.candidate, model, config)
-    events = folder.candidate / EVENTS
-    events.parent.mkdir(exist_ok=True)
-    shutil.copyfile(folder.events, events)
-    data = Data(
-        name=Path(spec.data).resolve().name,
-        labels=images.labels,
-        split_rule=images.split_rule,
-        test=images.record("test"),
-        train=images.record("train"),
-        validation=images.record("validation"),
-        exact_duplicates=images.exact_duplicates(),
-        near_duplicates=None,
-    )
-    seen = sorted({e.id for e in images.examples if e.part != "test"})
-    folder.write_data(RunData(data=data, seen=tuple(seen), validation=outcome.metric))
+        model, new_head = _model(task, config, origin, start)
+        model = task.adapted(model, recipe).to(device)
+        state, setting = _prepare(task, model, data, config, recipe, spec, folder, world, device, log, report)
+        outcome = train(state, setting, new_head=new_head, answers_at_start=start is not None and not new_head)
+    if world.leads:
+        task.save(folder.candidate, task.merged(model), config, start=start)
+        _finish(folder, spec, data, outcome)
+    world.wait()
     return finished(folder)
 
 
-def _recipe(
-    start: Path | str,
-    device: torch.device,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    checkpoint_seconds: float | None,
-) -> Recipe:
-    on_gpu = device.type == "cuda"
-    if isinstance(start, Path):
-        recipe = recipes.small_data(on_gpu=on_gpu)
-    else:
-        recipe = recipes.convnet_from_scratch(on_gpu=on_gpu, batch_size=batch_size or 256)
-    wanted = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "checkpoint_seconds": checkpoint_seconds,
-    }
-    return dataclasses.replace(recipe, **{name: value for name, value in wanted.items() if value is not None})  # type: ignore[arg-type]
-
-
-def _specify(
-    start: Path | str,
-    data: Path,
-    target: Target | None,
-    seed: int | None,
-    recipe: Recipe,
-    image_size: int | None,
-    leave_out_leaked: bool,
-    device: torch.device,
-    reference: str | None,
-) -> RunSpec:
-    if isinstance(start, Path):
-        config = read(start)
-        certificate = start / CERTIFICATE
-        certified = certificate.is_file()
-        origin = Start(
-            kind="parent" if certified else "checkpoint",
-            reference=reference,
-            weights_sha256=sha256_of(start / WEIGHTS),
-            upstream=config.upstream,
+def _read(
+    task: Task, config: ModelConfig, folder: RunFolder, spec: RunSpec, world: World, log: EventLog, report: Report
+) -> Dataset[Any]:
+    def read() -> Dataset[Any]:
+        return task.read(
+            Path(spec.data), config, fixed_labels=False, options=spec.options, cache=folder.cache, report=report
         )
-        architecture, system = config.architecture, config.system
-    else:
-        architecture, system = named(start)
-        origin, certified = Start(kind="scratch"), False
-    if image_size is not None and not 16 <= image_size <= 2048:
-        raise InputError(f"image size {image_size} is out of range. Expected 16 to 2048 pixels.")
-    return RunSpec(
-        start=origin,
-        start_folder=str(start.resolve()) if isinstance(start, Path) else None,
-        start_certificate_sha256=sha256_of(start / CERTIFICATE) if certified and isinstance(start, Path) else None,
-        architecture=architecture,
-        system=system,
-        data=str(data.resolve()),
-        image_size=image_size,
-        leave_out_leaked=leave_out_leaked,
-        target=target,
-        # 48 bits: exact in JSON everywhere.
-        seed=secrets.randbits(48) if seed is None else seed,
-        replayed_seed=seed is not None,
-        device=device.type,
-        recipe=recipes.to_dict(recipe),
-        environment=describe(device, recipe.precision),
-    )
+
+    # The leading process fills the cache; the others find it warm.
+    data = read() if world.leads else None
+    world.wait()
+    data = data or read()
+    log.event("cache", "warm" if data.warm else "cold")
+    if leaked := data.examples.leaked():
+        log.event("leaked", len(leaked), left_out=spec.leave_out_leaked)
+    if spec.leave_out_leaked:
+        data = Dataset(examples=data.examples.without_leaked(), payload=data.payload, warm=data.warm)
+    check_parts(data.examples)
+    log.event("train_samples", len(data.examples.part("train")))
+    log.event("eval_samples", len(data.examples.part("validation")))
+    return data
 
 
-def named(start: str) -> tuple[str, str]:
-    """(architecture, system) of a name that is not a snapshot."""
-    if start.startswith("timm:"):
-        architecture = start.removeprefix("timm:")
-        return architecture, architecture
-    system = find(start)
-    return system.architecture, system.name
-
-
-def _config(spec: RunSpec, listing: Listing, origin: ModelConfig | None) -> ModelConfig:
-    if origin is not None:
-        protocol, upstream = origin.protocol, origin.upstream
-    else:
-        protocol, upstream = default_protocol(spec.architecture, spec.system), None
-    if spec.image_size is not None:
-        protocol = at_size(protocol, spec.image_size)
-    return ModelConfig(
-        architecture=spec.architecture,
-        system=spec.system,
-        labels=listing.labels,
-        protocol=protocol,
-        upstream=upstream,
-    )
-
-
-def _in_order_of(listing: Listing, origin: ModelConfig | None) -> Listing:
-    """The start's order of classes where the classes are the same, so that its head stays right."""
-    if origin is None or set(origin.labels) != set(listing.labels) or origin.labels == listing.labels:
-        return listing
-    return list_folder(listing.root, labels=origin.labels)
-
-
-def _model(spec: RunSpec, config: ModelConfig, origin: ModelConfig | None) -> tuple[nn.Module, bool]:
+def _model(task: Task, config: ModelConfig, origin: ModelConfig, start: Path | None) -> tuple[nn.Module, bool]:
     """The model to train, and whether its head is new."""
-    if origin is None:
-        return build(config.architecture, num_classes=len(config.labels)), False
-    model = build(config.architecture, num_classes=len(origin.labels))
-    model.load_state_dict(read_weights(Path(str(spec.start_folder)), model))
+    if start is None:
+        return task.build(config), False
+    model = task.open(start, origin)
     if config.labels == origin.labels:
         return model, False
-    replace_head(model, len(config.labels))
+    task.renew_head(model, config)
     return model, True
 
 
-def _check_parts(images: ImageData, listing: Listing) -> None:
-    for part, least in (("train", 2), ("validation", 1), ("test", 1)):
-        n = len(images.part(part))  # type: ignore[arg-type]
-        if n < least:
-            raise InputError(
-                f"the {part} part of {listing.root} has {n} images; expected at least {least}. "
-                f"The split is {listing.split_rule}. Add images, or give folders train, val and test."
-            )
-    have = {e.label for e in images.part("train")}
-    for number, label in enumerate(images.labels):
-        if number not in have:
-            raise InputError(
-                f"class {label!r} in {listing.root} has no image in the train part ({listing.split_rule}). "
-                "Add images to it, or give folders train, val and test."
-            )
+def _prepare(
+    task: Task,
+    model: nn.Module,
+    data: Dataset[Any],
+    config: ModelConfig,
+    recipe: Recipe,
+    spec: RunSpec,
+    folder: RunFolder,
+    world: World,
+    device: torch.device,
+    log: EventLog,
+    report: Report,
+) -> tuple[State, Setting[Any]]:
+    """What changes with every step, from a checkpoint where there is one, and what does not."""
+    work = task.workload(data, config, recipe, device)
+    plan = Plan.of(recipe, work.size("train"))
+    groups = task.layer_groups(model)
+    freezing = Freezing(model, groups, share=recipe.frozen_share, normalisation=recipe.freeze_normalisation)
+    journal = Journal(
+        log=log,
+        plan=plan,
+        rule=StoppingRule(target=spec.target, hold=recipe.hold),
+        protocol=work.protocol,
+        path=folder.checkpoint,
+        report=report,
+        world=world,
+        device=device,
+    )
+    setting = Setting(
+        work=work,
+        recipe=recipe,
+        plan=plan,
+        order=Order(
+            lambda epoch: work.epoch(seed=spec.seed, epoch=epoch, batch_size=recipe.batch_size),
+            per_epoch=plan.per_epoch,
+            seed=spec.seed,
+        ),
+        seed=spec.seed,
+        device=device,
+        world=world,
+        freezing=freezing,
+        losses=FiniteLosses(device, folder.root, work.names),
+        watch=Stopwatch(device),
+        journal=journal,
+        report=report,
+    )
+    state = State(
+        model=model,
+        optimizer=make_optimizer(model, recipe),
+        average=Average(model, recipe.ema_decay),
+        choices=first_choices(recipe, world),
+    )
+    checkpoint.restore(folder.checkpoint, state)
+    return state, setting
 
 
-def _check_same(folder: RunFolder, spec: RunSpec, *, data: Path, target: Target | None, seed: int | None) -> None:
-    """A run goes on only as it was begun."""
-    wanted = {
-        "--data": (spec.data, str(data.resolve())),
-        "--target": (str(spec.target), str(target)),
-        "--seed": (spec.seed, spec.seed if seed is None else seed),
-    }
-    for option, (expected, found) in wanted.items():
-        if expected != found:
-            raise InputError(
-                f"{folder.root} holds a run begun with {option} {expected}; now it is {found}. "
-                "Give the same options to go on with it, or another --out for a new run."
-            )
-
-
-def _forget_failed_start(folder: RunFolder) -> None:
-    """An attempt that ended at the data, before anything could be trained, is no segment of this run."""
-    if folder.events.is_file() and "train_samples" not in folder.events.read_text(encoding="utf-8"):
-        folder.events.unlink()
-
-
-def _check_empty(root: Path) -> None:
-    if root.is_dir() and os.listdir(root):
-        raise InputError(
-            f"{root} is not empty and is not a run. Expected a new folder or an earlier run. Choose another --out."
-        )
+def _finish(folder: RunFolder, spec: RunSpec, data: Dataset[Any], outcome: Outcome) -> None:
+    events = folder.candidate / EVENTS
+    events.parent.mkdir(exist_ok=True)
+    shutil.copyfile(folder.events, events)
+    examples = data.examples
+    described = Data(
+        name=Path(spec.data).resolve().stem,
+        labels=examples.labels,
+        split_rule=examples.split.rule,
+        test=examples.record("test"),
+        train=examples.record("train"),
+        validation=examples.record("validation"),
+        exact_duplicates=examples.exact_duplicates(),
+        near_duplicates=None,
+    )
+    folder.write_data(RunData(data=described, seen=tuple(sorted(examples.seen())), validation=outcome.metric))

@@ -4,7 +4,7 @@ run.json           the run's specification, written before the data is touched, 
 data.json          what the data turned out to be: counts, fingerprints, ids of what was trained on
 events.log         MLLOG lines: the clocks and the curve
 checkpoint.pt      where it stands; replaced as a whole
-cache/             decoded images
+cache/             decoded images, tokenised texts
 candidate/         the snapshot that will be verified and published
 """
 
@@ -22,20 +22,23 @@ from roadworthy.model_cards.certificate import Data, Environment, Start
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """Everything that is decided before a run touches its data."""
+    """Everything that is decided before a run touches its data. ``named``: the start as it was called."""
 
     start: Start
     start_folder: str | None
     start_certificate_sha256: str | None
+    task: str
     architecture: str
     system: str
+    named: str
     data: str
-    image_size: int | None
+    options: dict[str, str | int]
     leave_out_leaked: bool
     target: Target | None
     seed: int
     replayed_seed: bool
     device: str
+    processes: int
     recipe: dict[str, Any]
     environment: Environment
 
@@ -109,6 +112,19 @@ class RunFolder:
     def read_data(self) -> RunData:
         """Raises InputError where the run is not finished."""
         return self._read(self.data_file, _DATA)
+
+    def check_empty(self) -> None:
+        """Raises InputError where the folder holds something that is no run."""
+        if self.root.is_dir() and any(self.root.iterdir()):
+            raise InputError(
+                f"{self.root} is not empty and is not a run. Expected a new folder or an earlier run. "
+                "Choose another --out."
+            )
+
+    def forget_failed_start(self) -> None:
+        """An attempt that ended at the data, before anything could be trained, is no segment of this run."""
+        if self.events.is_file() and "train_samples" not in self.events.read_text(encoding="utf-8"):
+            self.events.unlink()
 
     def _write(self, path: Path, document: Any) -> None:
         aside = path.with_suffix(".tmp")

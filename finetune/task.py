@@ -1,26 +1,47 @@
 """What a task supplies to the road. The road knows nothing else of images, text, boxes or sound.
 
-A task is bound to its data: it makes batches by example number, a loss for training, and one row of
-evidence for each example when it is asked to answer. Its protocol says how those rows become a metric.
+A ``Task`` knows a kind of problem: how its data lies on a disk, how its models are opened and written. Bound to
+data it gives a ``Workload``, which is all that the training loop and the clean process see. Tasks of other
+packages are found by the entry point group ``roadworthy.tasks`` (see ``tasks.py``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 from typing import Protocol as Interface
-from typing import TypeVar
 
 import torch
 from torch import nn
 
-from roadworthy.model_cards import Protocol, Row
+from roadworthy.model_cards import Protocol, Row, Target
 
-from .image_folder import Part
+from .examples import Dataset
+from .model_config import ModelConfig
+from .progress import Report
+from .recipe import Recipe
+from .split import Part
 
 # Whatever one step needs: image tensors and labels, token ids and masks, ragged boxes. Opaque to the loop.
 Batch = TypeVar("Batch")
+# What a user states about the data or the model besides its place: {"image_size": 128}. Each task knows its own.
+Options = Mapping[str, str | int]
 
 
-class Task(Interface[Batch]):
-    """The whole surface between a task and the road."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a warm start came to after ``samples`` training examples: two independent sets of answers.
+
+    ``out_of_fold``: each of those examples, answered by a fit that had not seen it. ``validation``: as usual.
+    """
+
+    samples: int
+    out_of_fold: Sequence[Row]
+    validation: Sequence[Row]
+
+
+class Workload(Interface[Batch]):
+    """A task bound to its data: the whole surface between a task and the training loop."""
 
     @property
     def protocol(self) -> Protocol:
@@ -29,17 +50,93 @@ class Task(Interface[Batch]):
     def size(self, part: Part) -> int:
         """How many examples a part has."""
 
+    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
+        """The batches of an epoch by example number, a function of the arguments alone."""
+
+    def plain_batches(self, part: Part) -> list[list[int]]:
+        """Every example of a part once, in batches that fit a forward pass."""
+
     def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> Batch:
         """Augmented examples of the train part, a function of the arguments alone."""
 
     def plain_batch(self, part: Part, numbers: Sequence[int]) -> Batch:
         """Examples exactly as the protocol measures them."""
 
+    def units(self, batch: Batch) -> int:
+        """How many terms the loss adds up: examples, or the tokens that are predicted."""
+
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
-        """The training loss, a scalar."""
+        """The training loss, a scalar: the sum over ``units``, so that parts of a batch add up to the whole."""
 
     def answers(self, model: nn.Module, batch: Batch) -> list[Row]:
         """One row of evidence for each example of the batch."""
 
-    def warm_start(self, model: nn.Module, device: torch.device) -> int:
-        """Fits what can be fitted without a step of the optimizer; how many examples that looked at."""
+    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+        """Fits what can be fitted without a step of the optimizer, on more and more of the data.
+
+        After each look the model is what the look was measured on; the caller stops when it has seen enough.
+        """
+
+    def names(self, numbers: Sequence[int]) -> list[str]:
+        """Where the user finds these training examples, for messages."""
+
+
+class Task(Interface):
+    """A kind of problem. Implementations are plain objects without state."""
+
+    @property
+    def name(self) -> str:
+        """The Hub's name of the task, such as ``image-classification``."""
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The options that it understands."""
+
+    def opens(self, config: Mapping[str, Any]) -> bool:
+        """Whether a snapshot with this ``config.json`` is of this task."""
+
+    def read_config(self, folder: Path) -> ModelConfig:
+        """A snapshot's configuration."""
+
+    def named(self, start: str) -> ModelConfig | None:
+        """The configuration of a name that can be trained from scratch, without labels; ``None``: not mine."""
+
+    def adjusted(self, config: ModelConfig, options: Options, target: Target | None) -> ModelConfig:
+        """The configuration as the options and the target's metric ask for it."""
+
+    def read(
+        self, data: Path, config: ModelConfig, *, fixed_labels: bool, options: Options, cache: Path, report: Report
+    ) -> Dataset[Any]:
+        """Reads a user's data, cached below ``cache``.
+
+        ``fixed_labels``: the classes are the configuration's and stay in its order; otherwise they are the data's.
+        """
+
+    def build(self, config: ModelConfig) -> nn.Module:
+        """A model with random weights and a head for the configuration's labels."""
+
+    def open(self, folder: Path, config: ModelConfig) -> nn.Module:
+        """A snapshot's model with its own head, in evaluation mode, on the CPU."""
+
+    def renew_head(self, model: nn.Module, config: ModelConfig) -> None:
+        """Gives ``model`` a new random head for the configuration's labels, in place."""
+
+    def adapted(self, model: nn.Module, recipe: Recipe) -> nn.Module:
+        """The model as the recipe trains it: itself, or wrapped in adapters."""
+
+    def merged(self, model: nn.Module) -> nn.Module:
+        """The reverse: a plain model again, what was trained merged into its weights."""
+
+    def layer_groups(self, model: nn.Module) -> list[list[str]]:
+        """Names of all parameters, each once, in groups from the input to the head: what freezing goes by."""
+
+    def save(self, folder: Path, model: nn.Module, config: ModelConfig, *, start: Path | None) -> None:
+        """Writes a snapshot; what training does not change (a tokenizer) is taken from ``start``."""
+
+    def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
+        """The recipe for a run of which nothing else is said."""
+
+    def workload(
+        self, data: Dataset[Any], config: ModelConfig, recipe: Recipe | None, device: torch.device
+    ) -> Workload[Any]:
+        """The task bound to its data; without a recipe it is only measured."""

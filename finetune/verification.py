@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,12 +41,12 @@ from roadworthy.model_cards.snapshot import (
     PARENT_EVIDENCE,
     FileEntry,
     list_files,
+    pictures_in,
 )
 
 from .clean_request import MEASURED, REQUEST, Measured, Request
+from .progress import Report, silent
 from .run_folder import RunData, RunFolder, RunSpec
-
-Report = Callable[[str, int, int], None]
 
 # What a process needs to find its libraries and its GPU, and nothing that training may have set.
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT", "OMP_NUM_THREADS")
@@ -73,12 +73,14 @@ def verify(
     signer: CryptoSigner,
     target: Target | str | None = None,
     device: str | None = None,
-    report: Report = lambda stage, done, total: None,
+    options: Mapping[str, str | int] | None = None,
+    report: Report = silent,
 ) -> Verified:
     """Measures a run's candidate, or a snapshot folder, on the test part of ``data`` in a clean process.
 
     A run or an uncertified folder receives evidence, a signed certificate and a card. A folder that has a
-    certificate is only measured again and compared with it; nothing in it changes.
+    certificate is only measured again and compared with it; nothing in it changes. ``options`` say which columns
+    of a table to read; by default those of the run.
 
     Raises:
         InputError: no snapshot, no target, or data that cannot be measured on.
@@ -107,7 +109,15 @@ def verify(
         # What an earlier verification of this run left behind is measured anew, not built upon.
         if run.is_run:
             _strip(packaged)
-        measured = _in_clean_process(packaged, Path(data), Path(aside), parent, device, report)
+        request = Request(
+            snapshot=str(packaged.resolve()),
+            parent=parent,
+            data=str(Path(data).resolve()),
+            out=aside,
+            device=device,
+            options=dict(options if options is not None else _of_data(spec)),
+        )
+        measured = _in_clean_process(request, report)
         if certified:
             return _compare(packaged, Path(aside), measured)
         if goal is None:  # told apart above; for the type checker
@@ -122,14 +132,15 @@ def _strip(packaged: Path) -> None:
         shutil.rmtree(packaged / name, ignore_errors=True)
 
 
-def _in_clean_process(
-    packaged: Path, data: Path, aside: Path, parent: str | None, device: str | None, report: Report
-) -> Measured:
-    if parent is not None and not Path(parent).is_dir():
-        raise InputError(f"the parent snapshot {parent} is gone; expected it to compare with. Pull it again.")
-    request = Request(
-        snapshot=str(packaged.resolve()), parent=parent, data=str(data.resolve()), out=str(aside), device=device
-    )
+def _of_data(spec: RunSpec | None) -> dict[str, str | int]:
+    """What a run was told of its data; what it was told of the model is in the snapshot's config by now."""
+    return {name: value for name, value in spec.options.items() if name.endswith("_column")} if spec else {}
+
+
+def _in_clean_process(request: Request, report: Report) -> Measured:
+    aside = Path(request.out)
+    if request.parent is not None and not Path(request.parent).is_dir():
+        raise InputError(f"the parent snapshot {request.parent} is gone; expected it to compare with. Pull it again.")
     environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | {"HF_HUB_OFFLINE": "1"}
     command = [
         sys.executable,
@@ -228,7 +239,7 @@ def _refusals(claim: Claim) -> list[str]:
         reasons.append(f"target missed: {claim.metric.name} {claim.metric.value:.4f}, expected {claim.target}")
     if claim.data.exact_duplicates:
         reasons.append(
-            f"{claim.data.exact_duplicates} of {claim.data.test.n} test images were also trained on, pixel for pixel"
+            f"{claim.data.exact_duplicates} of {claim.data.test.n} test examples were also trained on, with the same content"
         )
     return reasons
 
@@ -292,7 +303,8 @@ def _write(
         shutil.copyfile(aside / "test.jsonl", packaged / EVIDENCE)
         if (aside / "parent.jsonl").is_file():
             shutil.copyfile(aside / "parent.jsonl", packaged / PARENT_EVIDENCE)
-        for path, content in card.render(card.Proof(claim=claim, rows=rows, curve=curve)).items():
+        proof = card.Proof(claim=claim, rows=rows, curve=curve, pictures=pictures_in(measured))
+        for path, content in card.render(proof).items():
             (packaged / path).parent.mkdir(exist_ok=True)
             (packaged / path).write_bytes(content)
         envelope = seal(to_statement(Certificate(files=list_files(packaged), claim=claim)), signer)

@@ -1,0 +1,100 @@
+"""What every single-label classifier shares: the loss, the rows of evidence, and the progressive head.
+
+Shapes: B batch, N examples, D features, C classes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from roadworthy.model_cards import Row
+
+from .examples import Example, Examples
+from .head_fit import fit, out_of_fold
+from .progress import Report
+from .random_numbers import order
+from .split import Part
+from .task import Look
+
+_FIRST_LOOK = 256  # training examples; fewer tell too little to stop on
+_PER_CLASS = 16  # and at least so many for each class
+
+# The features of examples of a part, [len(numbers), D], from the trunk that stays as it is.
+Features = Callable[[Part, Sequence[int]], torch.Tensor]
+
+
+def class_weights(examples: Examples, kind: str, device: torch.device) -> torch.Tensor:
+    """[C] weights whose mean over the training examples is 1: all 1, or inverse to each class's size."""
+    n_classes = len(examples.labels)
+    if kind == "equal":
+        return torch.ones(n_classes, device=device)
+    counts = examples.counts()
+    total = sum(counts.values())
+    return torch.tensor([total / (n_classes * max(1, counts[c])) for c in range(n_classes)], device=device)
+
+
+def summed_loss(
+    logits_BC: torch.Tensor, labels_B: torch.Tensor, weights_C: torch.Tensor, smoothing: float
+) -> torch.Tensor:
+    """Cross-entropy with label smoothing, added up over the batch, each class's examples at its weight."""
+    return cross_entropy(logits_BC.float(), labels_B, weight=weights_C, label_smoothing=smoothing, reduction="sum")
+
+
+def rows(examples: Sequence[Example], logits_BC: torch.Tensor) -> list[Row]:
+    """The most probable class of each example, with its probability."""
+    confidence_B, prediction_B = (t.tolist() for t in logits_BC.float().softmax(1).max(1))
+    return [
+        Row(id=e.id, truth=e.truth, prediction=p, confidence=round(c, 6))
+        for e, p, c in zip(examples, prediction_B, confidence_B, strict=True)
+    ]
+
+
+@torch.no_grad()  # not inference_mode: its tensors may not enter the solver's graph
+def fit_head_progressively(
+    layer: nn.Linear,
+    features: Features,
+    parts: dict[Part, tuple[Example, ...]],
+    weights_C: torch.Tensor,
+    *,
+    seed: int,
+    batches: Callable[[Part, Sequence[int]], list[list[int]]],
+    report: Report,
+) -> Iterator[Look]:
+    """Fits ``layer`` on more and more of the train part, doubling it, and looks at validation after each fit.
+
+    A caller that has seen its target hold stops here, and the features of the rest are never computed.
+    """
+    train, validation = parts["train"], parts["validation"]
+    shuffled = order(seed, -2, len(train)).tolist()
+    total, done = len(train) + len(validation), 0
+    device = layer.weight.device
+
+    def computed(part: Part, numbers: Sequence[int]) -> tuple[torch.Tensor, list[int]]:
+        nonlocal done
+        pieces, places = [], []
+        for batch in batches(part, numbers):
+            pieces.append(features(part, batch).float())
+            places += batch
+            done += len(batch)
+            report("features of the frozen trunk", done, total)
+        return torch.cat(pieces), places
+
+    unseen_ND, unseen = computed("validation", range(len(validation)))
+    seen_ND, seen = unseen_ND[:0], list[int]()
+    size = max(_FIRST_LOOK, _PER_CLASS * len(weights_C))
+    while len(seen) < len(train):
+        # What would be left over for a last look of less than half its size is taken along.
+        upto = size if size + size // 2 <= len(train) else len(train)
+        more_ND, more = computed("train", shuffled[len(seen) : upto])
+        seen_ND, seen = torch.cat([seen_ND, more_ND]), seen + more
+        labels_N = torch.tensor([train[n].truth for n in seen], device=device)
+        head = fit(seen_ND, labels_N, weights_C)
+        head.copy_to(layer)
+        yield Look(
+            samples=len(seen),
+            out_of_fold=rows([train[n] for n in seen], out_of_fold(seen_ND, labels_N, weights_C)),
+            validation=rows([validation[n] for n in unseen], head.scores(unseen_ND)),
+        )
+        size *= 2

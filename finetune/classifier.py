@@ -1,0 +1,91 @@
+"""A classifier in use: files or texts in, labels with their probabilities out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from roadworthy.model_cards import InputError
+
+from .crops import centre_crops, cut
+from .model_config import ModelConfig
+from .open_model import open_snapshot
+from .pixels import UnreadableError, decode
+from .text_task import TextTask
+from .tokenizer import open_tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """An opened classifier of images or texts, in evaluation mode."""
+
+    model: nn.Module
+    config: ModelConfig
+
+    @torch.inference_mode()
+    def classify(self, inputs: Sequence[Path | str]) -> list[tuple[str, float]]:
+        """The most probable label of each input, with its probability.
+
+        Args:
+            inputs: image files, or texts, as the model takes them.
+
+        Raises:
+            InputError: a file that is no whole image.
+        """
+        if not inputs:
+            return []
+        scores_NC = self._of_texts(inputs) if self.config.task == TextTask.name else self._of_images(inputs)
+        confidence, best = scores_NC.float().softmax(1).max(1)
+        return [(self.config.labels[i], c) for i, c in zip(best.tolist(), confidence.tolist(), strict=True)]
+
+    def _of_images(self, paths: Sequence[Path | str]) -> torch.Tensor:
+        parameters = self.config.protocol.parameters
+        crop, resize = int(str(parameters["crop"])), int(str(parameters["resize"]))
+        pictures = []
+        for path in map(Path, paths):
+            try:
+                pixels = decode(path, resize=resize, interpolation=str(parameters["interpolation"])).pixels
+            except UnreadableError as error:
+                raise InputError(f"cannot classify {path}: expected a whole image, found {error}.") from error
+            shape = (np.array([pixels.shape[0]]), np.array([pixels.shape[1]]))
+            pictures.append(cut(torch.from_numpy(np.array(pixels))[None], centre_crops(*shape, crop), crop) / 255)
+        mean, std = (torch.tensor(parameters[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+        scores: torch.Tensor = self.model(((torch.cat(pictures) - mean) / std).to(self._device))
+        return scores
+
+    def _of_texts(self, texts: Sequence[Path | str]) -> torch.Tensor:
+        assert self.config.folder is not None  # it was opened from one
+        pad = int(self.config.settings.get("pad_token_id") or 0)
+        tokenizer = open_tokenizer(
+            self.config.folder, max_length=int(str(self.config.protocol.parameters["max_length"])), pad=pad
+        )
+        encoded = [torch.tensor(ids) for ids in tokenizer.encode([str(text) for text in texts])]
+        ids = nn.utils.rnn.pad_sequence(encoded, batch_first=True, padding_value=pad)
+        mask = nn.utils.rnn.pad_sequence([torch.ones_like(ids) for ids in encoded], batch_first=True)
+        scores: torch.Tensor = self.model(input_ids=ids.to(self._device), attention_mask=mask.to(self._device)).logits
+        return scores
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+
+def load(folder: Path | str, *, device: str = "cpu") -> Classifier:
+    """Opens the classifier of a snapshot folder.
+
+    Raises:
+        InputError: no snapshot, or weights that do not fit the architecture its config names.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from roadworthy.finetune import load
+        >>> classifier = load("run/candidate")
+        >>> [(label, confidence)] = classifier.classify([Path("photos/test/NORMAL/1.jpeg")])
+        >>> label in ("NORMAL", "PNEUMONIA"), 0.5 <= confidence <= 1
+        (True, True)
+    """
+    opened = open_snapshot(Path(folder), device=device)
+    return Classifier(model=opened.model, config=opened.config)

@@ -1,0 +1,67 @@
+"""Answers to a whole part of the data: each example once, however many processes share the work."""
+
+import torch
+from torch import nn
+
+from roadworthy.model_cards import CheckError, Metric, Row
+
+from .checkpoint import State
+from .progress import Report
+from .setting import Setting
+from .split import Part
+from .step import autocast
+from .task import Batch, Workload
+from .world import World
+
+
+def evaluate(state: State, setting: Setting[Batch]) -> Metric:
+    """Measures the run's weights, or their average where the recipe has one, on validation."""
+    setting.watch.stop(state.progress)
+    setting.losses.check()
+    setting.journal.evaluating(state)
+    with state.average.applied(state.model):
+        rows = predict(
+            state.model,
+            setting.work,
+            "validation",
+            setting.device,
+            setting.report,
+            precision=state.choices.precision,
+            world=setting.world,
+        )
+    return setting.journal.evaluated(state, rows)
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module,
+    work: Workload[Batch],
+    part: Part,
+    device: torch.device,
+    report: Report,
+    *,
+    precision: str = "float32",
+    world: World | None = None,
+) -> list[Row]:
+    """One row of evidence for each example of a part, in every process."""
+    world = world or World()
+    model.eval()
+    n, done = work.size(part), 0
+    mine: list[tuple[int, Row]] = []
+    for numbers in world.share(work.plain_batches(part)):
+        with autocast(precision, device):
+            mine += zip(numbers, work.answers(model, work.plain_batch(part, numbers)), strict=True)
+        done += len(numbers)
+        report(f"measuring on {part}", min(n, done * world.size), n)
+    return _each_once(world.gathered(mine), n, part)
+
+
+def _each_once(numbered: list[tuple[int, Row]], n: int, part: Part) -> list[Row]:
+    """Rows in the order of their examples; an example that two processes answered counts once."""
+    by_number = dict(numbered)
+    if len(by_number) != n:
+        raise CheckError(
+            f"{len(by_number)} of {n} {part} examples were answered; expected every one. A process was lost; "
+            "run the same command again to go on from the last checkpoint."
+        )
+    return [by_number[number] for number in range(n)]

@@ -1,0 +1,127 @@
+"""The examples of a data set: what each is, which part it belongs to, what leaked. Nothing of pixels or tokens."""
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from roadworthy.model_cards import InputError
+from roadworthy.model_cards.certificate import SplitRecord
+from roadworthy.model_cards.evidence import Answer, fingerprint
+
+from .split import Part, Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """``id``: the content's digest. ``name``: where the user finds it, such as a path or ``file.csv:17``.
+
+    ``row`` is its place in the payload.
+    """
+
+    id: str
+    truth: Answer
+    part: Part
+    name: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """All examples of a data set. ``origin`` is what messages call it; ``noun`` what one example is."""
+
+    labels: tuple[str, ...]
+    members: tuple[Example, ...]
+    split: Split
+    origin: str
+    noun: str
+
+    def part(self, part: Part) -> tuple[Example, ...]:
+        """The examples of one part, in the order of the user's files."""
+        return tuple(example for example in self.members if example.part == part)
+
+    def record(self, part: Part) -> SplitRecord:
+        """Size and fingerprint of one part, for the certificate."""
+        examples = self.part(part)
+        return SplitRecord(n=len(examples), fingerprint=fingerprint((e.id, e.truth) for e in examples))
+
+    def leaked(self) -> tuple[Example, ...]:
+        """Examples to train or stop on whose content is also in the test part."""
+        test = {e.id for e in self.part("test")}
+        return tuple(e for e in self.members if e.part != "test" and e.id in test)
+
+    def without_leaked(self) -> "Examples":
+        """The same data, what leaked left out of training and stopping; the test part stays whole."""
+        leaked = {e.row for e in self.leaked()}
+        return dataclasses.replace(self, members=tuple(e for e in self.members if e.row not in leaked))
+
+    def exact_duplicates(self) -> int:
+        """Test examples whose content was also trained or stopped on."""
+        seen = self.seen()
+        return sum(e.id in seen for e in self.part("test"))
+
+    def seen(self) -> frozenset[str]:
+        """Ids of everything to train or stop on."""
+        return frozenset(e.id for e in self.members if e.part != "test")
+
+    def counts(self) -> Counter[Answer]:
+        """How many examples of each truth there are to train on."""
+        return Counter(e.truth for e in self.part("train"))
+
+
+Payload = TypeVar("Payload")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset(Generic[Payload]):
+    """Examples with their payload (pixels, tokens). ``warm``: read from a cache of an earlier run."""
+
+    examples: Examples
+    payload: Payload
+    warm: bool
+
+
+def check_distinct(examples: Examples) -> None:
+    """Refuses data on which nothing can be measured.
+
+    Raises:
+        InputError: nothing but copies of one example, or a test part that is wholly trained on.
+    """
+    distinct = Counter(example.id for example in examples.members)
+    if len(examples.members) > 1 and len(distinct) == 1:
+        raise InputError(
+            f"all {len(examples.members)} {examples.noun}s in {examples.origin} are the same, to the last "
+            f"{examples.split.content}. Expected different ones. Check how the data was put together."
+        )
+    test, seen = examples.part("test"), examples.seen()
+    if test and seen and all(e.id in seen for e in test):
+        raise InputError(
+            f"100 % of the {len(test)} test {examples.noun}s in {examples.origin} are also among those to train on. "
+            f"A model cannot be measured on what it has seen. Give test {examples.noun}s of their own."
+        )
+
+
+def check_parts(examples: Examples) -> None:
+    """Refuses data that a run cannot be trained, stopped and measured on.
+
+    Raises:
+        InputError: a part with too few examples, or a class without one to train on.
+    """
+    for part, least in _LEAST:
+        n = len(examples.part(part))
+        if n < least:
+            raise InputError(
+                f"the {part} part of {examples.origin} has {n} {examples.noun}s; expected at least {least}. "
+                f"The split is {examples.split.rule}. Add {examples.noun}s, or give {examples.split.unit} train, "
+                "val and test."
+            )
+    have = examples.counts()
+    for number, label in enumerate(examples.labels):
+        if number not in have:
+            raise InputError(
+                f"class {label!r} in {examples.origin} has no {examples.noun} in the train part "
+                f"({examples.split.rule}). Add some to it, or give {examples.split.unit} train, val and test."
+            )
+
+
+_LEAST: tuple[tuple[Part, int], ...] = (("train", 2), ("validation", 1), ("test", 1))

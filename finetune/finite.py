@@ -1,0 +1,61 @@
+"""A loss that is no longer a number stops the run, with the batch that did it saved."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from roadworthy.model_cards import CheckError
+
+from .plan import Step
+
+# On a GPU each look at a loss waits for the device, so several are looked at together.
+_TOGETHER = {"cuda": 8}
+
+
+class FiniteLosses:
+    """Takes the loss of each step and refuses to go on after one that is infinite or not a number."""
+
+    def __init__(self, device: torch.device, folder: Path, names: Callable[[Sequence[int]], list[str]]) -> None:
+        self._together = _TOGETHER.get(device.type, 1)
+        self._folder = folder
+        self._names = names
+        self._unseen: list[tuple[Step, torch.Tensor]] = []
+
+    def note(self, step: Step, loss: torch.Tensor) -> None:
+        """Raises CheckError no more than a few steps late, and before any later checkpoint."""
+        self._unseen.append((step, loss))
+        if len(self._unseen) >= self._together:
+            self.check()
+
+    def check(self) -> None:
+        """Looks at every loss that was not looked at yet.
+
+        Raises:
+            CheckError: one of them is no finite number; its batch is described in ``bad-batch.json``.
+        """
+        waiting, self._unseen = self._unseen, []
+        if not waiting or bool(torch.isfinite(torch.stack([loss for _, loss in waiting])).all()):
+            return
+        step, loss = next((step, loss) for step, loss in waiting if not torch.isfinite(loss))
+        path = self._folder / "bad-batch.json"
+        path.write_text(
+            json.dumps(
+                {
+                    "step": step.number,
+                    "epoch": step.epoch,
+                    "seed": step.seed,
+                    "loss": str(loss.item()),
+                    "examples": self._names(step.examples),
+                },
+                indent=1,
+                ensure_ascii=False,
+            ),
+            encoding="utf-8",
+        )
+        raise CheckError(
+            f"the loss became {loss.item()} at step {step.number}; expected a finite number. The batch is in {path}; "
+            "the last checkpoint is kept. Look at its examples, or lower the learning rate with --learning-rate and "
+            "start a new run."
+        )

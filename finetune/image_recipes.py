@@ -1,0 +1,59 @@
+"""Recipes for image classifiers: functions that return one complete configuration."""
+
+from .crops import Augmentation
+from .recipe import Recipe
+
+
+def small_data(*, on_gpu: bool) -> Recipe:
+    """Fine-tuning on hundreds to some ten thousand images: head first, then the upper layers.
+
+    Where each choice comes from is measured in docs/decisions/0003-small-data-recipe.md.
+    """
+    return Recipe(
+        name="small-data",
+        optimizer="adamw",
+        learning_rate=5e-4,
+        momentum=0.9,
+        weight_decay=0.02,
+        batch_size=32,
+        epochs=5,
+        warmup_epochs=1.0,
+        label_smoothing=0.1,
+        augmentation=Augmentation(area=(0.6, 1.0), ratio=(0.8, 1.25), flip=0.5),
+        fit_head_first=True,
+        frozen_share=0.5,
+        freeze_normalisation=True,
+        ema_decay=0.95,
+        evaluations_per_epoch=2,
+        hold=2,
+        precision="bfloat16" if on_gpu else "float32",
+        checkpoint_seconds=30.0,
+    )
+
+
+def from_scratch(*, on_gpu: bool, batch_size: int = 256) -> Recipe:
+    """The reference recipe of systems 1 to 3 (NVIDIA DeepLearningExamples, ConvNets, 90 epochs).
+
+    Learning rate 0.256 for each 256 images, momentum 0.875, weight decay 1/32768 off normalisation,
+    8 epochs of warm-up, label smoothing 0.1.
+    """
+    return Recipe(
+        name="convnet-from-scratch",
+        optimizer="sgd",
+        learning_rate=0.256 * batch_size / 256,
+        momentum=0.875,
+        weight_decay=1 / 32768,
+        batch_size=batch_size,
+        epochs=90,
+        warmup_epochs=8,
+        label_smoothing=0.1,
+        augmentation=Augmentation(area=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5),
+        fit_head_first=False,
+        frozen_share=0.0,
+        freeze_normalisation=False,
+        ema_decay=None,
+        evaluations_per_epoch=1,
+        hold=2,
+        precision="bfloat16" if on_gpu else "float32",
+        checkpoint_seconds=60.0,
+    )

@@ -1,0 +1,33 @@
+"""The optimizer and the learning-rate schedule that a recipe asks for."""
+
+import math
+
+import torch
+from torch import nn
+
+from .recipe import Recipe
+
+
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Over the parameters that are trained; weight decay on matrices and kernels alone."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=False, fused=True)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The same for every group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def schedule(step: int, total: int, warmup: int) -> float:
+    """The share of the peak learning rate: linear warm-up, then half a cosine to 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))

@@ -1,0 +1,63 @@
+"""The learning-rate range test (Smith 2017, arXiv 1506.01186): raise the rate with every step, watch the loss."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from .checkpoint import State
+from .setting import Setting
+from .step import gradient
+from .gradients import clip, sum_gradients
+from .optimizer import set_learning_rate
+from .task import Batch
+
+_STEPS = 40
+_LOW, _HIGH = 1e-6, 1e-1
+_SMOOTHING = 0.8  # of an exponential average, corrected for its start
+_DIVERGED = 3.0  # times the lowest smoothed loss
+
+
+def learning_rate_found(state: State, setting: Setting[Batch]) -> tuple[float, dict[str, float]]:
+    """Tries rates from 1e-6 to 0.1 on real batches, then puts weights and optimizer back.
+
+    Returns:
+        The rate to peak at, and the smoothed loss by rate.
+    """
+    kept = _copied(state.model.state_dict()), _copied(state.optimizer.state_dict())
+    rates = [_LOW * (_HIGH / _LOW) ** (n / (_STEPS - 1)) for n in range(_STEPS)]
+    losses: list[float] = []
+    average = 0.0
+    for number, rate in enumerate(rates):
+        step = setting.order.step(number % setting.plan.total)
+        set_learning_rate(state.optimizer, rate)
+        loss = gradient(state.model, setting, step, state.choices.precision, state.choices.micro_batch)
+        if loss is None:
+            break
+        sum_gradients(state.model, setting.world)
+        clip(state.model, setting.recipe)
+        state.optimizer.step()
+        average = _SMOOTHING * average + (1 - _SMOOTHING) * float(setting.world.summed(loss))
+        losses.append(average / (1 - _SMOOTHING ** (number + 1)))
+        setting.report("learning-rate range test", number + 1, _STEPS)
+        if not math.isfinite(losses[-1]) or losses[-1] > _DIVERGED * min(losses):
+            break
+    state.model.load_state_dict(kept[0])
+    state.optimizer.load_state_dict(kept[1])
+    state.model.zero_grad(set_to_none=True)
+    found = steepest(rates[: len(losses)], losses)
+    return found, {f"{rate:.2e}": round(loss, 4) for rate, loss in zip(rates, losses, strict=False)}
+
+
+def steepest(rates: Sequence[float], losses: Sequence[float]) -> float:
+    """The rate at which the loss falls fastest over the logarithm of the rate."""
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    lowest = finite.index(min(finite))
+    slopes = [finite[n + 1] - finite[n] for n in range(lowest)]
+    return rates[slopes.index(min(slopes))] if slopes else rates[0]
+
+
+def _copied(values: object) -> dict[str, object]:
+    copied = torch.utils._pytree.tree_map(lambda x: x.detach().clone() if isinstance(x, torch.Tensor) else x, values)
+    assert isinstance(copied, dict)
+    return copied

@@ -1,0 +1,56 @@
+"""Which part an example belongs to: as the user gave it, or by its content, the same on every machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Part = Literal["train", "validation", "test"]
+
+PART_NAMES: Mapping[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+VALIDATION_SHARE = 0.15  # of the pool, or of the train part where only that is given
+TEST_SHARE = 0.15  # of the pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """``given``: the parts that the user laid out; empty for one pool. ``unit``: "folders" or "files".
+
+    ``content``: what the digest is taken of, in words that a card can print.
+    """
+
+    given: frozenset[Part]
+    unit: str
+    content: str
+
+    @property
+    def rule(self) -> str:
+        """How the parts come about, in words that a card can print."""
+        if not self.given:
+            return (
+                f"by content: the {self.content}'s SHA-256 puts {TEST_SHARE:.0%} into test and "
+                f"{VALIDATION_SHARE:.0%} into validation"
+            )
+        names = ", ".join(sorted(self.given))
+        if "validation" in self.given:
+            return f"as given by the {self.unit} {names}"
+        return f"as given by the {self.unit} {names}; validation is {VALIDATION_SHARE:.0%} of train, by content"
+
+    def part_of(self, given: Part | None, identity: str) -> Part:
+        """The part of an example with that content digest; equal content always falls into the same part."""
+        if given in ("validation", "test"):
+            return given
+        share = int(identity[:15], 16) / 16**15
+        if given == "train":
+            carve = "validation" not in self.given and share < VALIDATION_SHARE
+            return "validation" if carve else "train"
+        if share < TEST_SHARE:
+            return "test"
+        return "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"

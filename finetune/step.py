@@ -1,0 +1,105 @@
+"""One step of the optimizer: micro-batches, gradients over all processes, a way out of full memory."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from roadworthy.model_cards import CheckError
+
+from .checkpoint import State
+from .choices import Decision
+from .gradients import clip, sum_gradients
+from .optimizer import schedule, set_learning_rate
+from .plan import Step
+from .setting import Setting
+from .task import Batch
+
+
+def take(state: State, setting: Setting[Batch], step: Step) -> torch.Tensor:
+    """Takes one step; the mean loss of its batch, a scalar on the device.
+
+    A micro-batch that does not fit into memory is halved and the step begun again, so that the effective batch
+    stays what the recipe says.
+
+    Raises:
+        CheckError: not even one example fits into memory.
+    """
+    share = schedule(step.number, setting.plan.total, setting.plan.warmup)
+    set_learning_rate(state.optimizer, state.choices.learning_rate * share)
+    loss = gradient(state.model, setting, step, state.choices.precision, state.choices.micro_batch)
+    while loss is None:
+        if state.choices.micro_batch == 1:
+            raise CheckError(
+                f"a single example of step {step.number} does not fit into the memory of this {setting.device.type}; "
+                "expected at least one. The last checkpoint is kept. Take a smaller --image-size or --max-length."
+            )
+        half = dataclasses.replace(state.choices, micro_batch=state.choices.micro_batch // 2)
+        setting.journal.chose(state, Decision(choices=half, why="a larger micro-batch did not fit into memory"))
+        if setting.device.type == "cuda":
+            torch.cuda.empty_cache()
+        loss = gradient(state.model, setting, step, half.precision, half.micro_batch)
+    sum_gradients(state.model, setting.world)
+    clip(state.model, setting.recipe)
+    state.optimizer.step()
+    state.average.update(state.model)
+    state.progress.step += 1
+    state.progress.samples += len(step.examples)
+    return setting.world.summed(loss)
+
+
+def gradient(
+    model: nn.Module, setting: Setting[Batch], step: Step, precision: str, micro_batch: int
+) -> torch.Tensor | None:
+    """Leaves this process's part of the batch's mean gradient in the parameters.
+
+    Returns:
+        Its part of the mean loss; ``None`` in every process where memory ran out in one of them.
+    """
+    model.train()
+    setting.freezing.apply()
+    model.zero_grad(set_to_none=True)
+    world = setting.world
+    # Dropout follows the step and not the history, so that a resumed run draws the same.
+    torch.manual_seed((step.seed * 1_000_003 + step.number * world.size + world.rank) % 2**63)
+    loss = _accumulate(model, setting, step, precision, micro_batch)
+    return None if world.any(loss is None) else loss
+
+
+def _accumulate(
+    model: nn.Module, setting: Setting[Batch], step: Step, precision: str, micro_batch: int
+) -> torch.Tensor | None:
+    work, device = setting.work, setting.device
+    mine = setting.world.share(step.examples)
+    loss = torch.zeros((), device=device)
+    batches = [
+        work.training_batch(mine[start : start + micro_batch], seed=step.seed, epoch=step.epoch)
+        for start in range(0, len(mine), micro_batch)
+    ]
+    # Divided by the terms of the whole batch, so that its parts add up to its mean, however it was cut up.
+    units = setting.world.total(sum(work.units(batch) for batch in batches))
+    try:
+        for batch in batches:
+            with autocast(precision, device):
+                part = work.loss(model, batch) / units
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += part.detach()
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        if not _is_out_of_memory(error):
+            raise
+        return None
+    return loss
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # torch has a class of its own for GPUs only; the CPU's allocator says it in words.
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+@contextlib.contextmanager
+def autocast(precision: str, device: torch.device) -> Iterator[None]:
+    """Matrix products in ``precision``; weights stay float32."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        yield

@@ -1,0 +1,189 @@
+"""A user's texts as they lie on disk: CSV, TSV, JSON lines or parquet, with a text and a label column.
+
+reviews.csv                     one pool: split by content, the same on every machine
+data/train.csv, data/test.csv   given parts: train, val (or validation, dev), test; a missing
+                                validation part is taken out of train, by content
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roadworthy.model_cards import InputError
+
+from .columns import Columns, choose_columns
+from .split import PART_NAMES, Part, Split
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+_MOST_NAMED = 20  # bad rows named in one message
+_AS_EXPECTED = f"Expected a file ({', '.join(SUFFIXES)}) or a folder with train.csv and test.csv."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRow:
+    """One example; ``where`` is its file and row as a user counts them, the part only where it was given."""
+
+    text: str
+    label: str
+    where: str
+    part: Part | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """All rows of a user's files, the columns they were read from, and how they are split."""
+
+    root: Path
+    files: tuple[Path, ...]
+    rows: tuple[TextRow, ...]
+    columns: Columns
+    split: Split
+
+
+def read_table(root: Path, *, text: str | None = None, label: str | None = None) -> Table:
+    """Reads every row; ``text`` and ``label`` name the columns where their names do not tell.
+
+    Raises:
+        InputError: no such data, no such column, or rows without a text or a label (all are named by number).
+    """
+    given, files = _files(root)
+    rows: list[TextRow] = []
+    problems: list[str] = []
+    columns: Columns | None = None
+    for path, part in files:
+        records = _records(path)
+        names, first = next(records, ((), None))
+        columns = choose_columns(path, names, text=text, label=label)
+        for number, record in enumerate([first, *(r for _, r in records)], start=1):
+            if record is None:
+                continue
+            where = f"{path.name}:{number}"
+            problem = _problem(record, columns)
+            if problem is not None:
+                problems.append(f"  row {number} of {path.name}: {problem}")
+                continue
+            rows.append(
+                TextRow(text=str(record[columns.text]), label=_word(record[columns.label]), where=where, part=part)
+            )
+    if problems:
+        more = len(problems) - _MOST_NAMED
+        named = "\n".join(problems[:_MOST_NAMED]) + (f"\n  and {more} more" if more > 0 else "")
+        raise InputError(
+            f"{len(problems)} rows of {root} cannot be used; expected a text and a label in each. Mend or remove "
+            f"them; nothing was changed:\n{named}"
+        )
+    if not rows or columns is None:
+        raise InputError(f"0 rows in {root}. {_AS_EXPECTED}")
+    split = Split(given=given, unit="files", content="text")
+    return Table(root=root, files=tuple(path for path, _ in files), rows=tuple(rows), columns=columns, split=split)
+
+
+def _files(root: Path) -> tuple[frozenset[Part], list[tuple[Path, Part | None]]]:
+    if root.is_file():
+        if root.suffix.lower() not in SUFFIXES:
+            raise InputError(f"{root} is no table that can be read. {_AS_EXPECTED}")
+        return frozenset(), [(root, None)]
+    if not root.is_dir():
+        raise InputError(f"no data at {root}. {_AS_EXPECTED}")
+    tables = sorted(p for p in root.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    parts = {p: PART_NAMES[p.stem.lower()] for p in tables if p.stem.lower() in PART_NAMES}
+    if "train" in parts.values() or "test" in parts.values():
+        return frozenset(parts.values()), [(path, part) for path, part in parts.items()]
+    if not tables:
+        raise InputError(f"no table in {root}. {_AS_EXPECTED}")
+    return frozenset(), [(path, None) for path in tables]
+
+
+def _records(path: Path) -> Iterator[tuple[Sequence[str], Mapping[str, Any] | None]]:
+    """(column names, record) for each row; a file without rows gives its names once, with no record."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        yield from _parquet(path)
+    elif suffix in (".csv", ".tsv"):
+        yield from _csv(path, "\t" if suffix == ".tsv" else None)
+    else:
+        yield from _json_lines(path)
+
+
+def _decoded(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"line {line} of {path} is not UTF-8 (byte {data[error.start]:#04x}). Expected UTF-8 text. Convert the "
+            f"file, for example: iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}"
+        ) from error
+
+
+def _csv(path: Path, delimiter: str | None) -> Iterator[tuple[Sequence[str], Mapping[str, Any] | None]]:
+    text = _decoded(path)
+    head = text.partition("\n")[0]
+    if delimiter is None:
+        delimiter = max(",;\t", key=head.count)
+    csv.field_size_limit(2**31 - 1)
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        names = list(reader.fieldnames or ())
+        yield names, None
+        for record in reader:
+            yield names, record
+    except csv.Error as error:
+        raise InputError(
+            f"line {reader.line_num} of {path} is not CSV: {error}. Expected fields with quotes doubled inside quotes."
+        ) from error
+
+
+def _json_lines(path: Path) -> Iterator[tuple[Sequence[str], Mapping[str, Any] | None]]:
+    names: list[str] = []
+    for number, line in enumerate(_decoded(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise ValueError(f"a {type(record).__name__}, not an object")
+        except ValueError as error:
+            raise InputError(
+                f"line {number} of {path} is not a JSON object: {error}. Expected one object a line, such as "
+                '{"text": "…", "label": "…"}.'
+            ) from error
+        if not names:
+            names = list(record)
+            yield names, None
+        yield names, record
+
+
+def _parquet(path: Path) -> Iterator[tuple[Sequence[str], Mapping[str, Any] | None]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+        names = list(file.schema_arrow.names)
+        yield names, None
+        for batch in file.iter_batches():
+            for record in batch.to_pylist():
+                yield names, record
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"{path} is not a whole parquet file: {error}. Copy it again.") from error
+
+
+def _problem(record: Mapping[str, Any], columns: Columns) -> str | None:
+    if None in record:  # csv.DictReader's key for what the header has no name for
+        return f"found {len(record) - 1 + len(record[None])} fields, the header has {len(record) - 1}"  # type: ignore[index]
+    text, label = record.get(columns.text), record.get(columns.label)
+    if not isinstance(text, str) or not text.strip():
+        return f"no text in column {columns.text!r} (found {text!r})"
+    if label is None or not _word(label):
+        return f"no label in column {columns.label!r} (found {label!r})"
+    return None
+
+
+def _word(label: Any) -> str:
+    return str(label).strip()

@@ -1,0 +1,134 @@
+"""Text classification bound to tokenised texts, for any encoder with a classifier's head.
+
+Shapes: B batch, L tokens of the batch's longest text, D features, C classes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from roadworthy.model_cards import Protocol, Row
+
+from .classification import class_weights, fit_head_progressively, rows, summed_loss
+from .examples import Dataset, Example
+from .progress import Report
+from .random_numbers import batches_by_length
+from .recipe import Recipe
+from .split import Part
+from .task import Look
+from .token_store import TokenStore
+from .transformers_snapshot import classifier_of
+
+_TOKENS = 16_384  # in a forward pass without gradients, padding included
+
+
+@dataclass(frozen=True, slots=True)
+class TextBatch:
+    """Token ids and attention mask, int64 [B, L], and the examples they come from."""
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor
+    examples: tuple[Example, ...]
+
+
+class TextWorkload:
+    """Implements ``task.Workload`` over tokenised texts; without a recipe, for measuring alone."""
+
+    def __init__(
+        self, data: Dataset[TokenStore], protocol: Protocol, recipe: Recipe | None, device: torch.device
+    ) -> None:
+        self.protocol = protocol
+        self._parts: dict[Part, tuple[Example, ...]] = {
+            "train": data.examples.part("train"),
+            "validation": data.examples.part("validation"),
+            "test": data.examples.part("test"),
+        }
+        self._tokens = data.payload.moved_to(device)
+        self._lengths = data.payload.lengths
+        self._recipe = recipe
+        self._device = device
+        self._weights = class_weights(data.examples, recipe.class_weights if recipe else "equal", device)
+
+    def size(self, part: Part) -> int:
+        """How many examples a part has."""
+        return len(self._parts[part])
+
+    def names(self, numbers: Sequence[int]) -> list[str]:
+        """File and row of training texts."""
+        return [self._parts["train"][n].name for n in numbers]
+
+    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
+        """Shuffled batches of texts of like length."""
+        return batches_by_length(seed, epoch, self._length_of("train", range(self.size("train"))), batch_size)
+
+    def plain_batches(self, part: Part) -> list[list[int]]:
+        """From the longest to the shortest, as many as fill a forward pass."""
+        return self._packed(part, range(self.size(part)))
+
+    def _packed(self, part: Part, numbers: Sequence[int]) -> list[list[int]]:
+        lengths = self._length_of(part, numbers)
+        made: list[list[int]] = []
+        for place in np.argsort(-lengths, kind="stable").tolist():
+            # The first of a batch is its longest: all others are padded to it.
+            longest = lengths[place] if not made else self._length_of(part, made[-1][:1])[0]
+            if not made or (len(made[-1]) + 1) * longest > _TOKENS:
+                made.append([])
+            made[-1].append(numbers[place])
+        return made
+
+    def _length_of(self, part: Part, numbers: Sequence[int]) -> np.ndarray[Any, Any]:
+        found: np.ndarray[Any, Any] = self._lengths[[self._parts[part][n].row for n in numbers]]
+        return found
+
+    def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> TextBatch:
+        """Texts as they are: nothing about them is random."""
+        return self.plain_batch("train", numbers)
+
+    def plain_batch(self, part: Part, numbers: Sequence[int]) -> TextBatch:
+        """Texts cut off at the protocol's length, padded to the batch's longest."""
+        examples = tuple(self._parts[part][n] for n in numbers)
+        ids, mask = self._tokens.batch(torch.tensor([e.row for e in examples], device=self._device))
+        labels = torch.tensor([e.truth for e in examples], device=self._device)
+        return TextBatch(ids=ids, mask=mask, labels=labels, examples=examples)
+
+    def units(self, batch: TextBatch) -> int:
+        """The texts of the batch."""
+        return len(batch.examples)
+
+    def loss(self, model: nn.Module, batch: TextBatch) -> torch.Tensor:
+        """Cross-entropy, added up over the batch."""
+        smoothing = self._recipe.label_smoothing if self._recipe else 0.0
+        return summed_loss(_logits(model, batch), batch.labels, self._weights, smoothing)
+
+    def answers(self, model: nn.Module, batch: TextBatch) -> list[Row]:
+        """The most probable class of each text, with its probability."""
+        return rows(batch.examples, _logits(model, batch))
+
+    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+        """Fits a new linear classifier on what the encoder hands it."""
+        layer = classifier_of(model)
+        handed: list[torch.Tensor] = []
+
+        def features(part: Part, numbers: Sequence[int]) -> torch.Tensor:
+            handed.clear()
+            _logits(model, self.plain_batch(part, numbers))
+            return handed[0]
+
+        model.eval()
+        hook = layer.register_forward_pre_hook(lambda module, inputs: handed.append(inputs[0]))
+        try:
+            yield from fit_head_progressively(
+                layer, features, self._parts, self._weights, seed=seed, batches=self._packed, report=report
+            )
+        finally:
+            hook.remove()
+
+
+def _logits(model: nn.Module, batch: TextBatch) -> torch.Tensor:
+    logits: torch.Tensor = model(input_ids=batch.ids, attention_mask=batch.mask).logits
+    return logits
