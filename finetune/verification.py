@@ -41,6 +41,7 @@ from roadworthy.model_cards.snapshot import (
     PARENT_EVIDENCE,
     FileEntry,
     list_files,
+    pictures_in,
 )
 
 from .clean_request import MEASURED, REQUEST, Measured, Request
@@ -292,7 +293,8 @@ def _write(
         shutil.copyfile(aside / "test.jsonl", packaged / EVIDENCE)
         if (aside / "parent.jsonl").is_file():
             shutil.copyfile(aside / "parent.jsonl", packaged / PARENT_EVIDENCE)
-        for path, content in card.render(card.Proof(claim=claim, rows=rows, curve=curve)).items():
+        proof = card.Proof(claim=claim, rows=rows, curve=curve, pictures=pictures_in(measured))
+        for path, content in card.render(proof).items():
             (packaged / path).parent.mkdir(exist_ok=True)
             (packaged / path).write_bytes(content)
         envelope = seal(to_statement(Certificate(files=list_files(packaged), claim=claim)), signer)

@@ -13,19 +13,24 @@ A claim is measured elsewhere; here it is scored, bound, signed, rendered and au
 from .audit import Audit, audit
 from .catalogue import CATALOGUE, System
 from .certificate import Certificate, Claim
+from .convergence import Convergence, compare_convergence
 from .errors import CheckError, DamagedError, InputError, NotFoundError, RoadworthyError, StorageError
 from .evidence import Row
-from .protocol import Metric, Protocol, image_top1, score
+from .metric import Metric
+from .protocol import Protocol, image_top1, score, text_accuracy, with_metric
+from .series import Attempt, Series, series_of
 from .snapshot import FileEntry, list_files
 from .statistics import Interval, PairedComparison, compare_paired, wilson
 from .target import Target
 
 __all__ = [
     "CATALOGUE",
+    "Attempt",
     "Audit",
     "Certificate",
     "CheckError",
     "Claim",
+    "Convergence",
     "DamagedError",
     "FileEntry",
     "InputError",
@@ -36,13 +41,18 @@ __all__ = [
     "Protocol",
     "RoadworthyError",
     "Row",
+    "Series",
     "StorageError",
     "System",
     "Target",
     "audit",
+    "compare_convergence",
     "compare_paired",
     "image_top1",
     "list_files",
     "score",
+    "series_of",
+    "text_accuracy",
     "wilson",
+    "with_metric",
 ]

@@ -13,13 +13,26 @@ from pathlib import Path
 
 from securesystemslib.signer import Key
 
-from . import card, clocks, evidence
+from . import card, evidence
 from .certificate import Certificate, Claim, from_statement
+from .clocks import Point
 from .envelope import open_envelope
 from .errors import InputError, RoadworthyError
-from .protocol import Metric, score
-from .snapshot import CARD, CERTIFICATE, EVENTS, EVIDENCE, PARENT_EVIDENCE, FileEntry, list_files, sha256_of
+from .metric import Metric, told
+from .protocol import score
+from .snapshot import (
+    CARD,
+    CERTIFICATE,
+    EVENTS,
+    EVIDENCE,
+    PARENT_EVIDENCE,
+    FileEntry,
+    list_files,
+    pictures_in,
+    sha256_of,
+)
 from .statistics import PairedComparison, compare_paired
+from .training_audit import road_of, training_checks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +127,12 @@ def _edits(folder: Path, certificate: Certificate) -> Iterator[str]:
     """What a changed card says and what it should say, where that can still be told."""
     certified = {file.path: file.sha256 for file in certificate.files}
     path = folder / CARD
-    if not path.is_file() or certified.get(CARD) == sha256_of(path):
+    current = certificate.claim.card_format == card.FORMAT
+    if not current or not path.is_file() or certified.get(CARD) == sha256_of(path):
         return
     try:
         rows = evidence.load((folder / EVIDENCE).read_bytes())
-        expected = card.render(card.Proof(claim=certificate.claim, rows=rows, curve=()))[CARD].decode()
+        expected = card.render(_proof(certificate, rows, ()))[CARD].decode()
         found = path.read_text(encoding="utf-8")
     except (RoadworthyError, OSError, LookupError, TypeError, ValueError):
         return  # the digests speak for themselves
@@ -132,6 +146,10 @@ def _edits(folder: Path, certificate: Certificate) -> Iterator[str]:
             return
 
 
+def _proof(certificate: Certificate, rows: Sequence[evidence.Row], curve: Sequence[Point]) -> card.Proof:
+    return card.Proof(claim=certificate.claim, rows=rows, curve=curve, pictures=pictures_in(certificate.files))
+
+
 def _short(line: str) -> str:
     return repr(line if len(line) <= 60 else line[:57] + "…")
 
@@ -142,20 +160,17 @@ def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[
     data = (folder / EVIDENCE).read_bytes()
     rows = evidence.load(data)
     metric = score(claim.protocol, rows)
-    recomputed = f"{metric.name} {card.percent(metric.value)} recomputed from {metric.n:,} rows of evidence"
+    recomputed = f"{metric.name} {told(metric.name, metric.value)} recomputed from {metric.n:,} rows of evidence"
     yield recomputed, list(_claimed(claim, data, rows, metric))
     if claim.parent is not None and (claim.parent.metric is not None or claim.parent.comparison is not None):
         yield "comparison with the parent recomputed, example by example", list(_parent(folder, claim, rows))
-    log = folder / EVENTS
-    road = clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
     if claim.training is not None:
-        same = road is not None and road.clocks == claim.training.clocks
-        wrong = [] if same else ["the clocks in the certificate are not those of the event log"]
-        yield "clocks recomputed from the event log", wrong
+        yield from training_checks(folder, claim.training)
     if claim.card_format != card.FORMAT:
         yield f"card of format {claim.card_format}: bound by digest, not rendered again", []
         return
-    drawn = card.render(card.Proof(claim=claim, rows=rows, curve=road.curve if road else ()))
+    road = road_of(folder / EVENTS)
+    drawn = card.render(_proof(certificate, rows, road.curve if road else ()))
     yield (
         f"card rendered again: {len(drawn)} files equal",
         [

@@ -11,8 +11,12 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from . import canonical
+from .clocks import Clocks as Clocks  # a part of the claim, so it is found here too
+from .convergence import Convergence
 from .errors import DamagedError
-from .protocol import Metric, Protocol
+from .metric import Metric
+from .protocol import Protocol
+from .series import Series
 from .snapshot import FileEntry
 from .statistics import PairedComparison
 from .target import Target
@@ -63,25 +67,6 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
-    """Time-to-solution in seconds, and what shortened it.
-
-    ``run``: first touch of the data until the target was met and held, evaluations included.
-    ``total``: process start until then: what a user waits. ``train_only``: the optimizer's steps alone.
-    """
-
-    run: float
-    total: float
-    train_only: float
-    samples: int
-    epochs: float
-    target_met: bool
-    resumed: bool
-    replayed_seed: bool
-    cache: Literal["cold", "warm"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """The machine and the libraries of one process."""
 
@@ -98,7 +83,12 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """How the weights came to be: the recipe as it was run, its seed, its clocks, its machine."""
+    """How the weights came to be: the recipe as it was run, its seed, its clocks, its machine.
+
+    ``choices`` are what the run measured and chose by itself, such as precision or micro batch; ``energy_joules``
+    is what it drew, ``None`` if not measured; ``series`` the attempts it is one of; ``convergence`` how its samples
+    to target compare with a reference's.
+    """
 
     recipe: dict[str, Any]
     seed: int
@@ -106,6 +96,15 @@ class Training:
     clocks: Clocks
     environment: Environment
     validation: Metric | None
+    series: Series | None = None
+    convergence: Convergence | None = None
+    energy_joules: float | None = None
+    choices: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+# Came after the first certificates were signed: left out of the signed form where they hold their default, so that
+# what was signed before reads, and is written, as it was.
+_LATER: dict[str, Any] = {"series": None, "convergence": None, "energy_joules": None, "choices": {}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,9 +184,17 @@ def to_statement(certificate: Certificate) -> bytes:
                 for f in certificate.files
             ],
             "predicateType": PREDICATE_TYPE,
-            "predicate": claim_to_dict(certificate.claim),
+            "predicate": _signed(certificate.claim),
         }
     )
+
+
+def _signed(claim: Claim) -> dict[str, Any]:
+    document = claim_to_dict(claim)
+    training = document["training"]
+    if training is not None:
+        document["training"] = {k: v for k, v in training.items() if k not in _LATER or v != _LATER[k]}
+    return document
 
 
 def from_statement(data: bytes) -> Certificate:

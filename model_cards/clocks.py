@@ -6,12 +6,32 @@ The same function serves the run that writes its certificate and the reader who 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from .certificate import Clocks
 from .errors import DamagedError
 
 PREFIX = ":::MLLOG "
+# Evaluations of the training part by folds, as a look at its labels makes them, are on no curve.
+_NOT_VALIDATION = ("out-of-fold",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Time-to-solution in seconds, and what shortened it.
+
+    ``run``: first touch of the data until the target was met and held, evaluations included.
+    ``total``: process start until then: what a user waits. ``train_only``: the optimizer's steps alone.
+    """
+
+    run: float
+    total: float
+    train_only: float
+    samples: int
+    epochs: float
+    target_met: bool
+    resumed: bool
+    replayed_seed: bool
+    cache: Literal["cold", "warm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +56,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Road:
-    """What a log tells: its clocks (``None`` until something was trained) and the curve."""
+    """What a log tells: its clocks (``None`` until something was trained), the curve, and the seed if it names one."""
 
     clocks: Clocks | None
     curve: tuple[Point, ...]
+    seed: int | None = None
 
 
 def parse(text: str) -> tuple[Event, ...]:
@@ -83,7 +104,8 @@ def read(events: tuple[Event, ...]) -> Road:
     segments = _segments(events)
     curve: list[Point] = []
     run = total = train_only = 0.0
-    samples, epochs, met, cache, replayed, trained = 0, 0.0, False, "cold", False, False
+    samples, epochs, met, cache, trained = 0, 0.0, False, "cold", False
+    seed, replayed = None, False
     for segment in segments:
         started = _first(segment, "run_start")
         process = float(segment[0].metadata.get("process_started", segment[0].time))
@@ -94,11 +116,11 @@ def read(events: tuple[Event, ...]) -> Road:
         measured: list[Point] = []
         for event in segment:
             if event.key == "seed":
-                replayed = bool(event.metadata.get("replayed", False))
+                seed, replayed = event.value, bool(event.metadata.get("replayed", False))
             if event.key == "cache":
                 cache = str(event.value)
             reached = max(reached, event.time)
-            if event.key == "eval_accuracy":
+            if event.key == "eval_accuracy" and event.metadata.get("look") not in _NOT_VALIDATION:
                 at = run + event.time - started.time
                 measured.append(Point(seconds=at, samples=event.metadata["samples_count"], value=event.value))
             if event.key in ("checkpoint", "run_stop"):
@@ -114,7 +136,7 @@ def read(events: tuple[Event, ...]) -> Road:
         if measured:
             curve = [point for point in curve if point.samples < measured[0].samples] + measured
     if not trained:
-        return Road(clocks=None, curve=tuple(curve))
+        return Road(clocks=None, curve=tuple(curve), seed=seed)
     clocks = Clocks(
         run=round(run, 3),
         total=round(total, 3),
@@ -126,7 +148,7 @@ def read(events: tuple[Event, ...]) -> Road:
         replayed_seed=replayed,
         cache="warm" if cache == "warm" else "cold",
     )
-    return Road(clocks=clocks, curve=tuple(curve))
+    return Road(clocks=clocks, curve=tuple(curve), seed=seed)
 
 
 def _segments(events: tuple[Event, ...]) -> list[list[Event]]:

@@ -2,6 +2,7 @@
 
 import yaml
 
+from .card_front_matter import library_of
 from .certificate import Upstream
 from .markdown import plain
 
@@ -9,7 +10,7 @@ from .markdown import plain
 def render_draft(*, system: str, task: str, parameters: int, upstream: Upstream | None) -> bytes:
     """README.md of a snapshot that has no certificate."""
     head = yaml.safe_dump(
-        {"library_name": "timm", "pipeline_tag": task, "tags": ["roadworthy", "uncertified-draft", task]},
+        {**library_of(task), "pipeline_tag": task, "tags": ["roadworthy", "uncertified-draft", task]},
         sort_keys=False,
     )
     claim = "Upstream makes no claim that was recorded."

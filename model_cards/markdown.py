@@ -2,6 +2,10 @@
 
 import html
 import re
+from collections.abc import Mapping
+from typing import Any
+
+from . import canonical
 
 # Line breaks and other controls, and the marks that would reverse the text after them.
 _INVISIBLE = re.compile("[\\s\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -19,3 +23,12 @@ def code(text: str) -> str:
     """``text`` as a code span; as plain text where it holds what would end the span or the cell around it."""
     fits = text and not re.search(r"[`|]", text) and _INVISIBLE.sub(" ", text).strip() == text
     return f"`{text}`" if fits else plain(text)
+
+
+def settings(values: Mapping[str, Any]) -> str:
+    """Names with their values, each as a code span, by the alphabet."""
+    # In canonical form, because a claim that was read back has 1 where its maker may have had 1.0.
+    return ", ".join(
+        code(f"{key} {value if isinstance(value, str) else canonical.dump(value).decode()}")
+        for key, value in sorted(values.items())
+    )

@@ -24,7 +24,7 @@ img { max-width: 100%; border: 1px solid var(--line); border-radius: 6px; margin
 
 
 def render_page(card: str, pictures: Mapping[str, bytes]) -> str:
-    """One HTML document from a card and its SVG pictures, by path. Raw HTML in the card stays text."""
+    """One HTML document from a card and its pictures (SVG or JPEG), by path. Raw HTML in the card stays text."""
     # The front matter ends with the first line that is "---" and nothing else; a name may end with it.
     body = card.split("\n---\n", 1)[1] if card.startswith("---\n") else card
     # "js-default" is the safe preset: no raw HTML, no javascript: links.
@@ -33,7 +33,8 @@ def render_page(card: str, pictures: Mapping[str, bytes]) -> str:
     title = re.sub("<[^>]*>", "", heading[1]) if heading else "Model card"
     for path, picture in pictures.items():
         inline = base64.b64encode(picture).decode()
-        html = html.replace(f'src="{escape(path)}"', f'src="data:image/svg+xml;base64,{inline}"')
+        kind = "jpeg" if path.endswith(".jpg") else "svg+xml"
+        html = html.replace(f'src="{escape(path)}"', f'src="data:image/{kind};base64,{inline}"')
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -1,7 +1,7 @@
 """A snapshot: one folder of files in Hugging Face layout, seen as a sorted list of digests."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +13,7 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 EVIDENCE = "evidence/test.jsonl"
 PARENT_EVIDENCE = "evidence/parent.jsonl"
+EXAMPLES = "evidence/examples"
 EVENTS = "log/events.log"
 
 _CHUNK = 1 << 20  # bytes; large enough that hashing, not the calls, takes the time
@@ -39,6 +40,16 @@ def sha256_of(path: Path) -> str:
 def entry_of(file: Path, path: str) -> FileEntry:
     """The entry of the file ``file`` under the snapshot path ``path``."""
     return FileEntry(path=path, size=file.stat().st_size, sha256=sha256_of(file))
+
+
+def attempt_log(number: int) -> str:
+    """The path of the event log of attempt ``number``, for the attempts that are not shipped."""
+    return f"log/attempt-{number}.log"
+
+
+def pictures_in(files: Iterable[FileEntry]) -> frozenset[str]:
+    """The paths of the examples' pictures, which a card shows if its publisher put them there."""
+    return frozenset(file.path for file in files if file.path.startswith(f"{EXAMPLES}/") and file.path.endswith(".jpg"))
 
 
 def check_path(path: str) -> str:

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadworthy.model_cards import Certificate, Claim, Row, card
+from roadworthy.model_cards.card_classes import CALIBRATION, CLASSES, CONFUSION
+from roadworthy.model_cards.card_time import seconds
 from roadworthy.model_cards.certificate import Parent, SplitRecord, Start, Upstream, from_statement, to_statement
 from roadworthy.model_cards.clocks import Point
 from roadworthy.model_cards.draft_card import render_draft
@@ -103,7 +105,7 @@ def test_the_three_clocks_are_shown(claim: Claim) -> None:
 )
 def test_durations_are_for_people(value: float | None, text: str) -> None:
     """Seconds up to two minutes, minutes up to two hours."""
-    assert card.seconds(value) == text
+    assert seconds(value) == text
 
 
 def test_what_was_not_measured_says_so(claim: Claim) -> None:
@@ -199,15 +201,15 @@ def _for_hypothesis(claim: Claim) -> None:
 def test_two_classes_have_a_confusion_matrix(claim: Claim, answers: Answers) -> None:
     """A file, and a link to it."""
     files = rendered(claim, answers(18, 20))
-    assert card.CONFUSION in files
-    assert f"]({card.CONFUSION})" in files["README.md"]
+    assert CONFUSION in files
+    assert f"]({CONFUSION})" in files["README.md"]
 
 
 def test_a_thousand_classes_have_none(claim: Claim, answers: Answers) -> None:
     """And a text of readable length: twenty names and a count."""
     many = with_labels(claim, *(f"class{i}" for i in range(1000)))
     files = rendered(many, answers(18, 20))
-    assert card.CONFUSION not in files
+    assert CONFUSION not in files
     assert "confusion" not in files["README.md"].lower()
     assert "1000 classes: class0, " in files["README.md"]
     assert "class19 and 980 more." in files["README.md"]
@@ -218,7 +220,7 @@ def test_every_file_that_the_text_shows_exists(claim: Claim, answers: Answers) -
     """No picture is missing from the page."""
     files = rendered(claim, answers(18, 20))
     shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", files["README.md"])
-    assert shown == [card.CURVE, card.CONFUSION]
+    assert shown == [card.CURVE, CLASSES, CONFUSION, CALIBRATION]
     assert set(shown) <= set(files)
 
 
@@ -303,7 +305,7 @@ def test_a_parent_is_compared_on_the_card(claim: Claim) -> None:
     parent = Parent(reference="demo/p@1.0.0", certificate_sha256=None, metric=metric, comparison=compared)
     text = body(readme(dataclasses.replace(claim, parent=parent)))
     assert "| top1 | 87.50 % | 90.00 % |" in text
-    assert "Difference +20.00 points" in text
+    assert "Difference in right answers +20.00 points" in text
     assert "2 examples gained, 1 lost; exact McNemar p = 1." in text
 
 

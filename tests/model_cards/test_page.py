@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from roadworthy.model_cards import Claim, Row, card
+from roadworthy.model_cards.card_classes import CALIBRATION, CLASSES, CONFUSION
 from roadworthy.model_cards.page import render_page
 
 Answers = Callable[..., tuple[Row, ...]]
@@ -49,7 +50,7 @@ def test_the_pictures_are_inside(claim: Claim, answers: Answers) -> None:
     files = card.render(card.Proof(claim=claim, rows=answers(18, 20), curve=()))
     found, _ = page_of(claim, answers(18, 20))
     inside = [base64.b64decode(source.removeprefix("data:image/svg+xml;base64,")) for source in found.sources]
-    assert inside == [files[card.CURVE], files[card.CONFUSION]]
+    assert inside == [files[path] for path in (card.CURVE, CLASSES, CONFUSION, CALIBRATION)]
 
 
 def test_the_page_says_what_the_card_says(claim: Claim, answers: Answers) -> None:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from roadworthy.model_cards import Row, Target
 from roadworthy.model_cards.clocks import Point
-from roadworthy.model_cards.plots import MOST_CLASSES, confusion_matrix, learning_curve
+from roadworthy.model_cards.confusion_matrix import confusion_matrix
+from roadworthy.model_cards.learning_curve import learning_curve
+from roadworthy.model_cards.svg import MOST_CLASSES
 
 Answers = Callable[..., tuple[Row, ...]]
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,0 +1,38 @@
+"""The card's section on where the weights come from: start, upstream, and the parent on the same examples."""
+
+from .certificate import Claim, Parent, Upstream
+from .markdown import code, plain
+from .metric import told
+
+
+def origin_section(claim: Claim) -> str:
+    """The section, from the claim alone."""
+    start, parent = claim.start, claim.parent
+    text = f"## Where it comes from\n\nStart: {start.kind}"
+    text += f", {code(start.reference)}" if start.reference else ""
+    text += f" (weights {code(start.weights_sha256[:16])})" if start.weights_sha256 else ""
+    text += ".\n"
+    if start.upstream is not None:
+        text += _upstream(start.upstream)
+    if parent is not None:
+        text += _parent(claim, parent)
+    return text
+
+
+def _upstream(upstream: Upstream) -> str:
+    claimed = f"claims {plain(upstream.claim)}" if upstream.claim else "makes no claim"
+    licence = plain(upstream.licence or "not stated")
+    return f"\nIts upstream ({plain(upstream.source)}; licence: {licence}) {claimed}: **not verified here**.\n"
+
+
+def _parent(claim: Claim, parent: Parent) -> str:
+    if parent.comparison is None or parent.metric is None:
+        why = plain(parent.not_compared or "no reason was recorded")
+        return f"\nNot compared with {code(parent.reference)}: {why}.\n"
+    c, name = parent.comparison, claim.metric.name
+    return (
+        f"\n| on the same {c.n:,} examples | parent {code(parent.reference)} | this version |\n|---|---|---|\n"
+        f"| {plain(name)} | {told(name, parent.metric.value)} | {told(name, claim.metric.value)} |\n\n"
+        f"Difference in right answers {100 * c.difference:+.2f} points (95 % {100 * c.low:+.2f} to "
+        f"{100 * c.high:+.2f}); {c.gained} examples gained, {c.lost} lost; exact McNemar p = {c.p_value:.3g}.\n"
+    )

@@ -1,0 +1,57 @@
+"""What an audit replays of a training: the clocks of every attempt, and what was made of them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import isclose
+from pathlib import Path
+
+from . import clocks
+from .certificate import Training
+from .convergence import Convergence, compare_convergence
+from .series import Attempt, Series, series_of
+from .snapshot import EVENTS, attempt_log
+
+
+def road_of(log: Path) -> clocks.Road | None:
+    """What the event log tells; ``None`` where there is none.
+
+    Raises:
+        DamagedError, LookupError, TypeError, ValueError, ArithmeticError: a log that cannot be read.
+    """
+    return clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
+
+
+def training_checks(folder: Path, training: Training) -> Iterator[tuple[str, list[str]]]:
+    """Each check in words, and what speaks against it."""
+    road = road_of(folder / EVENTS)
+    same = road is not None and road.clocks == training.clocks
+    wrong = [] if same else ["the clocks in the certificate are not those of the event log"]
+    yield "clocks recomputed from the event log", wrong
+    if training.series is not None:
+        n = len(training.series.attempts)
+        yield f"series of {n} attempts recomputed from their event logs", list(_series(folder, training.series))
+    if training.convergence is not None:
+        yield "convergence compared with its reference again", list(_convergence(training, training.convergence))
+
+
+def _series(folder: Path, series: Series) -> Iterator[str]:
+    for number, attempt in enumerate(series.attempts, start=1):
+        path = EVENTS if number == series.shipped else attempt_log(number)
+        road = road_of(folder / path)
+        if road is None:
+            yield f"{path} is missing: attempt {number} of the series has no event log"
+        elif Attempt(seed=-1 if road.seed is None else road.seed, clocks=road.clocks) != attempt:
+            yield f"attempt {number} of the series is not what {path} tells"
+    if series_of(series.attempts) != series:
+        yield "the median, the olympic mean, the pass rate or the shipped attempt does not follow from the attempts"
+
+
+def _convergence(training: Training, stated: Convergence) -> Iterator[str]:
+    if stated.samples != training.clocks.samples:
+        yield (
+            f"the convergence was compared at {stated.samples:,} samples; the event log gives "
+            f"{training.clocks.samples:,}"
+        )
+    again = compare_convergence(stated.reference, stated.samples, stated.confidence)
+    if replace(again, bound=stated.bound) != stated or not isclose(again.bound, stated.bound, rel_tol=1e-6):
+        yield "the verdict on convergence does not follow from the reference's runs"
