@@ -43,6 +43,8 @@ def models(
 
 def _row(entry: "Entry") -> tuple[str, ...]:
     """One line of the table; what was not measured says so."""
+    from roadworthy.model_cards.metric import told
+
     metric, tts, verdicts = entry.metric, entry.tts, entry.verdicts
     if entry.problem is not None:
         verdict = f"damaged: {entry.problem}"
@@ -54,8 +56,8 @@ def _row(entry: "Entry") -> tuple[str, ...]:
         )
     return (
         entry.reference,
-        f"{metric.name} {100 * metric.value:.2f} %" if metric else "not measured",
-        f"{100 * metric.low:.1f}–{100 * metric.high:.1f}" if metric else "",
+        f"{metric.name} {told(metric.name, metric.value)}" if metric else "not measured",
+        f"{told(metric.name, metric.low)} to {told(metric.name, metric.high)}" if metric else "",
         str(metric.n) if metric else "",
         f"{tts.run:.1f} s" if tts else "not measured",
         verdict,

@@ -38,11 +38,11 @@ def clocks_document(clocks: Any) -> dict[str, Any] | None:
 
 
 def metric_line(metric: Any) -> str:
-    """``top1 94.32 % (92.2 to 95.9, n = 634, image-top1-…@1)``."""
-    return (
-        f"{metric.name} {100 * metric.value:.2f} % "
-        f"({100 * metric.low:.1f} to {100 * metric.high:.1f}, n = {metric.n}, {metric.protocol})"
-    )
+    """``top1 94.32 % (92.21 % to 95.90 %, n = 634, image-top1-…@1)``."""
+    from roadworthy.model_cards.metric import told
+
+    value, low, high = (told(metric.name, figure) for figure in (metric.value, metric.low, metric.high))
+    return f"{metric.name} {value} ({low} to {high}, n = {metric.n}, {metric.protocol})"
 
 
 @contextlib.contextmanager
@@ -93,8 +93,10 @@ def write_page(snapshot: Path, page: Path) -> None:
     """Writes the card of a snapshot folder as one HTML page."""
     from roadworthy.model_cards import StorageError
     from roadworthy.model_cards.page import render_page
+    from roadworthy.model_cards.snapshot import EXAMPLES
 
-    pictures = {path.relative_to(snapshot).as_posix(): path.read_bytes() for path in snapshot.glob("plots/*.svg")}
+    paths = [*snapshot.glob("plots/*.svg"), *snapshot.glob(f"{EXAMPLES}/*.jpg")]
+    pictures = {path.relative_to(snapshot).as_posix(): path.read_bytes() for path in paths}
     try:
         page.write_text(render_page((snapshot / "README.md").read_text(encoding="utf-8"), pictures), encoding="utf-8")
     except OSError as error:

@@ -1,10 +1,17 @@
-"""The card's sections on a classification: every class's recall, calibration, and the surest errors."""
+"""The card's sections on a classification: every class's recall, calibration, and the most confident errors."""
 
 import re
 from collections.abc import Mapping, Sequence
 
 from .calibration import Calibration, calibrate
-from .classification import ClassRecall, balanced_accuracy, check_classes, class_recalls, surest_errors, worst_first
+from .classification import (
+    ClassRecall,
+    balanced_accuracy,
+    check_classes,
+    class_recalls,
+    most_confident_errors,
+    worst_first,
+)
 from .confusion_matrix import confusion_matrix
 from .evidence import Row
 from .markdown import code, plain
@@ -72,11 +79,11 @@ def _calibration(calibration: Calibration | None) -> str:
 
 
 def _errors(rows: Sequence[Row], labels: Sequence[str], pictures: frozenset[str]) -> str:
-    heading = "## Surest errors\n\n"
+    heading = "## Most confident errors\n\n"
     wrong = sum(row.prediction != row.truth for row in rows)
     if not wrong:
         return f"{heading}None: all {len(rows):,} answers are right.\n"
-    shown = surest_errors(rows)
+    shown = most_confident_errors(rows)
     seen = [_picture(row, pictures) for row in shown]
     head = "| example | truth | prediction | confidence |"
     lines = [
@@ -88,7 +95,7 @@ def _errors(rows: Sequence[Row], labels: Sequence[str], pictures: frozenset[str]
         head = f"| {head}"
         lines = [f"| {picture} {line}" for picture, line in zip(seen, lines, strict=True)]
     columns = head.count("|") - 1
-    count = "The one wrong answer" if wrong == 1 else f"{len(shown)} of {wrong:,} wrong answers, the surest first"
+    count = "The one wrong answer" if wrong == 1 else f"{len(shown)} of {wrong:,} wrong answers"
     return f"{heading}{count}.\n\n{head}\n{'|---' * columns}|\n" + "\n".join(lines) + "\n"
 
 

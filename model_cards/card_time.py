@@ -59,13 +59,13 @@ def _end(clocks: Clocks) -> str:
 def _conditions(training: Training) -> str:
     clocks, series = training.clocks, training.series
     goal = f"{code(str(training.target))} on validation" if training.target else "no target: the whole budget was used"
-    which = "One seed"
+    seed = f"One seed ({training.seed}"
     if series is not None and len(series.attempts) > 1:
-        which = f"Attempt {series.shipped} of {len(series.attempts)}, seed"
+        seed = f"Attempt {series.shipped} of {len(series.attempts)} (seed {training.seed}"
     joules = training.energy_joules
     return (
         f"Goal: {goal}. Samples to it: {clocks.samples:,} ({clocks.epochs:.2f} epochs). "
-        f"{which} ({training.seed}{', a replay' if clocks.replayed_seed else ''}); "
+        f"{seed}{', a replay' if clocks.replayed_seed else ''}); "
         f"decoded-image cache {clocks.cache}; {'resumed, so never ranked' if clocks.resumed else 'not resumed'}. "
         f"Energy: {NOT_MEASURED if joules is None else f'{joules:,.0f} J'}. "
         f"{machine(training.environment)}\n"
@@ -116,14 +116,14 @@ def _middles(series: Series, which: str, missing: str) -> str:
 
 def _convergence(found: Convergence) -> str:
     runs = ", ".join(f"{one:,}" for one in found.reference)
-    sure = f"{100 * found.confidence:g} %"
+    reached = f"the target was reached after {found.samples:,} samples"
+    bound = (
+        f"{found.bound:,.0f}, which one more run of the reference exceeds with {100 * found.confidence:g} % confidence "
+        f"(its runs took {runs})"
+    )
     if found.faster:
         return (
-            f"**Faster than its reference converges:** {found.samples:,} samples to the target are below "
-            f"{found.bound:,.0f}, which a run of the reference exceeds with {sure} ({runs} samples). "
+            f"**Faster than its reference converges**: {reached}, fewer than {bound}. "
             "Look for a leak, or for another protocol.\n"
         )
-    return (
-        f"Converged as its reference does: {found.samples:,} samples to the target are not below {found.bound:,.0f}, "
-        f"which a run of the reference exceeds with {sure} ({runs} samples).\n"
-    )
+    return f"Convergence as its reference's: {reached}, not fewer than {bound}.\n"

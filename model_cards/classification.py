@@ -1,4 +1,4 @@
-"""What the evidence of a single-label classifier proves: accuracy, recall for each class, its surest errors."""
+"""What the evidence of a single-label classifier proves: accuracy, recall for each class, its most confident errors."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def balanced_accuracy(rows: Sequence[Row]) -> Estimate:
     return Estimate(value=value, interval=interval, method="price-bonett")
 
 
-def surest_errors(rows: Sequence[Row], most: int = 10) -> list[Row]:
-    """The wrong answers with the highest confidence, the surest first."""
+def most_confident_errors(rows: Sequence[Row], most: int = 10) -> list[Row]:
+    """The wrong answers with the highest confidence."""
     wrong = [row for row in rows if row.prediction != row.truth]
     return sorted(wrong, key=lambda row: (-row.confidence, row.id, row.truth))[:most]

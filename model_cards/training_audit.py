@@ -27,9 +27,12 @@ def training_checks(folder: Path, training: Training) -> Iterator[tuple[str, lis
     same = road is not None and road.clocks == training.clocks
     wrong = [] if same else ["the clocks in the certificate are not those of the event log"]
     yield "clocks recomputed from the event log", wrong
-    if training.series is not None:
-        n = len(training.series.attempts)
-        yield f"series of {n} attempts recomputed from their event logs", list(_series(folder, training.series))
+    series, left_out = training.series, list(_left_out(folder, training.series))
+    if series is not None:
+        check = f"series of {len(series.attempts)} attempts recomputed from their event logs"
+        yield check, [*_series(folder, series), *left_out]
+    elif left_out:
+        yield "every attempt counted", left_out
     if training.convergence is not None:
         yield "convergence compared with its reference again", list(_convergence(training, training.convergence))
 
@@ -44,6 +47,17 @@ def _series(folder: Path, series: Series) -> Iterator[str]:
             yield f"attempt {number} of the series is not what {path} tells"
     if series_of(series.attempts) != series:
         yield "the median, the olympic mean, the pass rate or the shipped attempt does not follow from the attempts"
+
+
+def _left_out(folder: Path, series: Series | None) -> Iterator[str]:
+    """Logs of attempts that are not counted: a slow or failed one may not be forgotten."""
+    counted = set()
+    if series is not None:
+        counted = {attempt_log(n) for n in range(1, len(series.attempts) + 1) if n != series.shipped}
+    for log in sorted(folder.glob("log/attempt-*.log")):
+        path = log.relative_to(folder).as_posix()
+        if path not in counted:
+            yield f"{path} tells of an attempt that the certificate does not count"
 
 
 def _convergence(training: Training, stated: Convergence) -> Iterator[str]:

@@ -336,6 +336,17 @@ def test_a_draft_measures_nothing() -> None:
     assert "| a\\|b c (licence: not stated) | &lt;i&gt;81 %&lt;/i&gt; | **not verified here** |" in text.decode()
 
 
+@pytest.mark.parametrize(
+    ("task", "library"),
+    [("image-classification", "timm"), ("text-classification", "transformers"), ("translation", None)],
+)
+def test_a_draft_names_the_library_of_its_task(task: str, library: str | None) -> None:
+    """None, where none is known to open it."""
+    text = render_draft(system="x", task=task, parameters=4, upstream=None)
+    data: Any = huggingface_hub.ModelCard(text.decode()).data
+    assert (data.library_name, data.pipeline_tag) == (library, task)
+
+
 def test_a_draft_without_upstream_claims_nothing() -> None:
     """Nothing is invented."""
     text = render_draft(system="resnet50", task="image-classification", parameters=4, upstream=None)

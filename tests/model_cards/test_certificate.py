@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadworthy.model_cards import Certificate, Claim, DamagedError, FileEntry, Target, canonical, image_top1
+from roadworthy.model_cards import (
+    Attempt,
+    Certificate,
+    Claim,
+    DamagedError,
+    FileEntry,
+    Target,
+    canonical,
+    compare_convergence,
+    image_top1,
+    series_of,
+)
 from roadworthy.model_cards.certificate import Start, Training, Upstream, from_statement, to_statement
 
 FILES = (FileEntry(path="config.json", size=2, sha256="a" * 64), FileEntry(path="x/y.bin", size=0, sha256="b" * 64))
@@ -222,6 +233,34 @@ def test_a_stray_blank_is_refused() -> None:
     """Signed bytes have one spelling."""
     with pytest.raises(DamagedError, match="canonical form"):
         from_statement(_TEMPLATE + b"\n")
+
+
+SERIES = series_of([Attempt(seed=7, clocks=None), Attempt(seed=8, clocks=None)])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"series": SERIES},
+        {"convergence": compare_convergence([10, 11, 12, 13, 14], 9)},
+        {"energy_joules": 12.5},
+        {"choices": {"precision": "bfloat16", "micro_batch": 32, "compile": False}},
+    ],
+)
+def test_what_later_releases_record_is_read_back(claim: Claim, changes: dict[str, Any]) -> None:
+    """One field at a time, beside the defaults of the others."""
+    assert claim.training is not None
+    changed = dataclasses.replace(claim, training=dataclasses.replace(claim.training, **changes))
+    certificate = Certificate(files=FILES, claim=changed)
+    assert from_statement(to_statement(certificate)) == certificate
+
+
+@pytest.mark.parametrize(("field", "default"), [("series", None), ("energy_joules", None), ("choices", {})])
+def test_a_later_field_has_one_spelling(claim: Claim, field: str, default: Any) -> None:
+    """Absent at its default, as in certificates that are older than the field; spelt out it is refused."""
+    assert field.encode() not in to_statement(Certificate(files=FILES, claim=claim))
+    with pytest.raises(DamagedError, match="does not know"):
+        from_statement(edited(claim, _set("predicate", "training", field, to=default)))
 
 
 def test_a_training_without_target_is_a_training(claim: Claim) -> None:

@@ -9,11 +9,10 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from roadworthy.model_cards import Row
 from roadworthy.model_cards.classification import (
-    accuracy,
     balanced_accuracy,
     check_classes,
     class_recalls,
-    surest_errors,
+    most_confident_errors,
     worst_first,
 )
 from roadworthy.model_cards.statistics import mean_of_proportions
@@ -50,7 +49,7 @@ def test_the_interval_of_a_recall_equals_statsmodels() -> None:
     """Wilson's, of the class's own examples: 7 of 9."""
     found = class_recalls(rows_of([(0, 0)] * 7 + [(0, 1)] * 2 + [(1, 1)] * 50))[0].interval
     low, high = proportion_confint(7, 9, method="wilson")
-    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert [found.low, found.high] == pytest.approx([low, high])
 
 
 @given(PAIRS)
@@ -75,7 +74,7 @@ def test_of_one_class_balanced_accuracy_is_accuracy() -> None:
     found = balanced_accuracy(rows_of([(3, 3)] * 30 + [(3, 1)] * 10))
     low, high = proportion_confint(32, 44, method="normal")
     assert found.value == 0.75
-    assert (found.interval.low, found.interval.high) == (pytest.approx(low), pytest.approx(high))
+    assert [found.interval.low, found.interval.high] == pytest.approx([low, high])
 
 
 @pytest.mark.parametrize(("x", "n", "y", "m"), [(45, 50, 40, 50), (8, 10, 130, 200), (3, 4, 1, 9)])
@@ -83,7 +82,7 @@ def test_the_mean_of_two_equals_agresti_and_caffo(x: int, n: int, y: int, m: int
     """The difference p - (1 - q) is p + q - 1, twice the mean less one; statsmodels has its interval."""
     low, high = confint_proportions_2indep(x, n, m - y, m, method="agresti-caffo", compare="diff")
     found = mean_of_proportions([(x, n), (y, m)])
-    assert (found.low, found.high) == (pytest.approx((low + 1) / 2), pytest.approx((high + 1) / 2))
+    assert [found.low, found.high] == pytest.approx([(low + 1) / 2, (high + 1) / 2])
     assert found.confidence == 0.95
 
 
@@ -128,10 +127,10 @@ def test_the_worst_class_comes_first() -> None:
     assert [one.truth for one in worst_first(class_recalls(rows_of(pairs)))] == [2, 1, 3, 0]
 
 
-def test_the_surest_errors_are_wrong_and_sorted() -> None:
+def test_the_most_confident_errors_are_wrong_and_sorted() -> None:
     """Ten at most, by falling confidence; equal ones by id."""
     rows = [Row(id=f"{i:02}", truth=0, prediction=i % 2, confidence=(i % 7) / 10) for i in range(40)]
-    found = surest_errors(rows)
+    found = most_confident_errors(rows)
     assert len(found) == 10
     assert [row.confidence for row in found] == [0.6] * 2 + [0.5] * 3 + [0.4] * 3 + [0.3] * 2
     assert all(row.prediction == 1 for row in found)
@@ -141,7 +140,7 @@ def test_the_surest_errors_are_wrong_and_sorted() -> None:
 
 def test_no_error_is_none() -> None:
     """All right."""
-    assert surest_errors(rows_of([(0, 0), (1, 1)])) == []
+    assert most_confident_errors(rows_of([(0, 0), (1, 1)])) == []
 
 
 @pytest.mark.parametrize(("truth", "prediction"), [(2, 0), (0, 2), (-1, 0), (0, -1)])

@@ -46,6 +46,23 @@ def test_the_curve_counts_from_the_first_touch_of_the_data(line: Line) -> None:
     )
 
 
+def test_an_evaluation_out_of_fold_is_not_on_the_curve(line: Line) -> None:
+    """A look at the training part's labels is no validation; its time was spent all the same."""
+    looks = line(105, "eval_accuracy", 0.99, samples_count=100, epoch_num=0.1, look="out-of-fold")
+    looks += line(106, "eval_accuracy", 0.5, samples_count=200, epoch_num=0.2, look="validation")
+    looks += line(107, "labels_looked_at", 17, folds=5)
+    head, tail = one_segment(line).split(line(110, "eval_accuracy", 0.8, samples_count=320, epoch_num=0.5))
+    road = read(parse(head + looks + line(110, "eval_accuracy", 0.8, samples_count=320, epoch_num=0.5) + tail))
+    assert [point.value for point in road.curve] == [0.5, 0.8, 0.96]
+    assert road.clocks == read(parse(one_segment(line))).clocks
+
+
+def test_the_seed_is_told(line: Line) -> None:
+    """So that each attempt of a series can be held against its log; a log without one has none."""
+    assert read(parse(one_segment(line))).seed == 3
+    assert read(parse(line(101, "init_start") + line(103, "run_start"))).seed is None
+
+
 def killed(line: Line) -> str:
     """Process from 100, data at 102, a checkpoint at 320 samples, an evaluation at 480 that was lost, killed at 113."""
     return "".join(

@@ -72,3 +72,10 @@ def test_any_name_is_text_on_the_page(claim: Claim, answers: Answers, name: str)
     assert "script" not in found.tags
     assert found.links == []
     assert "library_name" not in page
+
+
+def test_a_picture_of_an_example_is_inside_too() -> None:
+    """As the JPEG that it is."""
+    path = f"evidence/examples/{'a' * 16}.jpg"
+    page = render_page(f"# x\n\n![example]({path})\n", {path: b"\xff\xd8\xff"})
+    assert 'src="data:image/jpeg;base64,/9j/"' in page
