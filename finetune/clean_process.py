@@ -17,11 +17,11 @@ from roadworthy.model_cards import RoadworthyError, Row, evidence
 from roadworthy.model_cards.evidence import fingerprint_of
 from roadworthy.model_cards.snapshot import list_files
 
-from .fingerprint import fingerprint
 from .clean_request import REQUEST, Measured, Request
 from .environment import choose_device, describe, make_deterministic
 from .evaluation import predict
 from .examples import Dataset
+from .fingerprint import fingerprint
 from .open_model import Opened, open_snapshot
 
 

@@ -39,7 +39,8 @@ def _known(path: Path, names: Sequence[str], known: Sequence[str], what: str, op
         if name in folded:
             return folded[name]
     raise InputError(
-        f"no column of {path} is called {what!r} or a word for it. Found: {_list(names)}. Say which one it is: {option} NAME."
+        f"no column of {path} is called {what!r} or a word for it. Found: {_list(names)}. "
+        f"Say which one it is: {option} NAME."
     )
 
 

@@ -90,8 +90,8 @@ def check_distinct(examples: Examples) -> None:
     distinct = Counter(example.id for example in examples.members)
     if len(examples.members) > 1 and len(distinct) == 1:
         raise InputError(
-            f"all {len(examples.members)} {examples.noun}s in {examples.origin} are the same, to the last "
-            f"{examples.split.content}. Expected different ones. Check how the data was put together."
+            f"all {len(examples.members)} {examples.noun}s in {examples.origin} are one and the same. Expected "
+            "different ones. Check how the data was put together."
         )
     test, seen = examples.part("test"), examples.seen()
     if test and seen and all(e.id in seen for e in test):

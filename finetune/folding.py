@@ -1,6 +1,7 @@
 """A copy of a network for inference alone, batch normalisation folded into the convolution before it."""
 
 import copy
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -22,7 +23,7 @@ def folded(model: nn.Module, example: torch.Tensor) -> nn.Module:
     pairs = 0
     for block in light.modules():
         children = list(block.named_children())
-        for (first, convolution), (second, norm) in zip(children, children[1:], strict=False):
+        for (first, convolution), (second, norm) in pairwise(children):
             if not isinstance(convolution, nn.Conv2d) or not isinstance(norm, _BatchNorm):
                 continue
             if convolution.out_channels != norm.num_features or norm.running_mean is None:

@@ -66,7 +66,7 @@ def list_folder(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing
     )
     if not files:
         raise InputError(f"0 images in {root}. {_AS_EXPECTED} Known endings: {' '.join(sorted(IMAGE_SUFFIXES))}.")
-    split = Split(given=given, unit="folders", content="pixels")
+    split = Split(given=given, unit="folders", content="pixels'")
     listing = Listing(root=root, labels=labels, files=files, split=split)
     _check_empty(listing)
     return listing

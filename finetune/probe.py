@@ -1,4 +1,4 @@
-"""The probe: is another precision, memory format or a compiled model faster, and is the run long enough to pay for it?"""
+"""The probe: is another precision, memory format or compilation faster, and does the run last long enough for it?"""
 
 import dataclasses
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def _candidates(now: Choices, setting: Setting[Batch], left: float) -> Iterator[
     if now.precision == "float32" and _has_bfloat16(setting.device):
         yield "bfloat16", dataclasses.replace(now, precision="bfloat16")
     yield "contiguous", dataclasses.replace(now, channels_last=False)
-    if _COMPILE_SECONDS < _SHARE * left:
+    if _SHARE * left > _COMPILE_SECONDS:
         yield "compiled", dataclasses.replace(now, compiled=True)
 
 

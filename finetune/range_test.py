@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 
 from .checkpoint import State
-from .setting import Setting
-from .step import gradient
 from .gradients import clip, sum_gradients
 from .optimizer import set_learning_rate
+from .setting import Setting
+from .step import gradient
 from .task import Batch
 
 _STEPS = 40

@@ -1,4 +1,4 @@
-"""A recipe: one complete, frozen configuration of a run. Variants replace fields; tasks have functions that return one."""
+"""A recipe: one complete, frozen configuration of a run. Tasks have functions that return them."""
 
 import dataclasses
 import json

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from roadworthy.model_cards import InputError, Metric, Target, clocks
+from roadworthy.model_cards import Metric, Target, clocks
 from roadworthy.model_cards.certificate import Clocks, Data
 from roadworthy.model_cards.snapshot import EVENTS
 

@@ -23,7 +23,7 @@ TEST_SHARE = 0.15  # of the pool
 class Split:
     """``given``: the parts that the user laid out; empty for one pool. ``unit``: "folders" or "files".
 
-    ``content``: what the digest is taken of, in words that a card can print.
+    ``content``: what the digest is taken of, as a possessive that a card can print: "pixels'", "text's".
     """
 
     given: frozenset[Part]
@@ -35,7 +35,7 @@ class Split:
         """How the parts come about, in words that a card can print."""
         if not self.given:
             return (
-                f"by content: the {self.content}'s SHA-256 puts {TEST_SHARE:.0%} into test and "
+                f"by content: the {self.content} SHA-256 puts {TEST_SHARE:.0%} into test and "
                 f"{VALIDATION_SHARE:.0%} into validation"
             )
         names = ", ".join(sorted(self.given))

@@ -78,7 +78,7 @@ def read_table(root: Path, *, text: str | None = None, label: str | None = None)
         )
     if not rows or columns is None:
         raise InputError(f"0 rows in {root}. {_AS_EXPECTED}")
-    split = Split(given=given, unit="files", content="text")
+    split = Split(given=given, unit="files", content="text's")
     return Table(root=root, files=tuple(path for path, _ in files), rows=tuple(rows), columns=columns, split=split)
 
 

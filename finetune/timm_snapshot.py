@@ -54,7 +54,7 @@ def read_config(folder: Path) -> ModelConfig:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{folder / CONFIG} is not the config of an image classifier in timm's form: {error!r} is missing or wrong. "
+            f"{folder / CONFIG} is not an image classifier's config in timm's form: {error!r} is missing or wrong. "
             "Expected architecture, num_classes and pretrained_cfg with input_size, interpolation, mean, std."
         ) from error
 

@@ -239,7 +239,8 @@ def _refusals(claim: Claim) -> list[str]:
         reasons.append(f"target missed: {claim.metric.name} {claim.metric.value:.4f}, expected {claim.target}")
     if claim.data.exact_duplicates:
         reasons.append(
-            f"{claim.data.exact_duplicates} of {claim.data.test.n} test examples were also trained on, with the same content"
+            f"{claim.data.exact_duplicates} of {claim.data.test.n} test examples were also trained on, "
+            "with the same content"
         )
     return reasons
 

@@ -10,7 +10,7 @@ import torch
 from roadworthy.cli.demo_data import carried
 from roadworthy.finetune.architectures import build
 from roadworthy.finetune.model_config import ModelConfig
-from roadworthy.finetune.open_model import save
+from roadworthy.finetune.timm_snapshot import save
 from roadworthy.model_cards import image_top1
 
 Lay = Callable[..., Path]
@@ -48,6 +48,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(7)
     folder = tmp_path_factory.mktemp("start") / "snapshot"
     config = ModelConfig(
+        task="image-classification",
         architecture="test_efficientnet",
         system="test_efficientnet",
         labels=("a", "b", "c"),

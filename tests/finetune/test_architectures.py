@@ -8,15 +8,14 @@ import torch
 from torch import nn
 
 from roadworthy.finetune.architectures import (
-    Architecture,
     build,
     classifier_keys,
     default_classes,
-    fingerprint,
     layer_groups,
     replace_head,
     skeleton,
 )
+from roadworthy.finetune.fingerprint import Architecture, fingerprint
 from roadworthy.model_cards.errors import InputError
 
 

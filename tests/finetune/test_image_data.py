@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from roadworthy.finetune.image_data import ImageData, read_images
+from roadworthy.finetune.examples import Dataset
+from roadworthy.finetune.image_data import read_images
 from roadworthy.finetune.image_folder import list_folder
+from roadworthy.finetune.pixel_store import PixelStore
 from roadworthy.model_cards import InputError, Protocol, image_top1
 
 from .conftest import Lay
@@ -18,7 +20,7 @@ def protocol() -> Protocol:
     return image_top1(resize=36, crop=32, interpolation="bilinear", mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
-def read(root: Path, protocol: Protocol, cache: Path) -> ImageData:
+def read(root: Path, protocol: Protocol, cache: Path) -> Dataset[PixelStore]:
     """Reads a folder through a cache."""
     return read_images(list_folder(root), protocol, cache)
 
@@ -29,7 +31,7 @@ def test_a_second_reading_is_warm_and_equal(lay: Lay, protocol: Protocol, tmp_pa
     first, second = (read(root, protocol, tmp_path / "cache") for _ in range(2))
     assert (first.warm, second.warm) == (False, True)
     assert first.examples == second.examples
-    assert bytes(first.pixels) == bytes(second.pixels)
+    assert bytes(first.payload.flat) == bytes(second.payload.flat)
 
 
 def test_a_changed_file_makes_the_cache_cold(lay: Lay, protocol: Protocol, tmp_path: Path) -> None:
@@ -40,7 +42,7 @@ def test_a_changed_file_makes_the_cache_cold(lay: Lay, protocol: Protocol, tmp_p
     shutil.copyfile(files[0], files[1])
     again = read(root, protocol, tmp_path / "cache")
     assert not again.warm
-    ids = {e.path: e.id for e in again.examples}
+    ids = {e.name: e.id for e in again.examples.members}
     one, other = (path.relative_to(root).as_posix() for path in files[:2])
     assert ids[one] == ids[other]
 
@@ -67,7 +69,7 @@ def test_nothing_but_copies_of_one_picture(lay: Lay, protocol: Protocol, tmp_pat
     files = [p for p in root.rglob("*.jpeg")]
     for path in files[1:]:
         shutil.copyfile(files[0], path)
-    with pytest.raises(InputError, match=r"all 64 images in .* are the same picture, pixel for pixel"):
+    with pytest.raises(InputError, match=r"all 64 images in .* are one and the same"):
         read(root, protocol, tmp_path / "cache")
 
 
@@ -76,7 +78,7 @@ def test_a_test_part_that_was_trained_on(lay: Lay, protocol: Protocol, tmp_path:
     root = lay()
     shutil.rmtree(root / "test")
     shutil.copytree(root / "train", root / "test")
-    with pytest.raises(InputError, match=r"100 % of the 48 test images in .* are also among the images to train on"):
+    with pytest.raises(InputError, match=r"100 % of the 48 test images in .* are also among those to train on"):
         read(root, protocol, tmp_path / "cache")
 
 
@@ -84,9 +86,9 @@ def test_leaked_images_are_counted_and_can_be_left_out(lay: Lay, protocol: Proto
     """One test picture, copied into train under another name."""
     root = lay()
     shutil.copyfile(next((root / "test/NORMAL").iterdir()), root / "train/NORMAL/copied.jpeg")
-    data = read(root, protocol, tmp_path / "cache")
+    data = read(root, protocol, tmp_path / "cache").examples
     assert data.exact_duplicates() == 1
-    assert [e.path for e in data.leaked()] == ["train/NORMAL/copied.jpeg"]
+    assert [e.name for e in data.leaked()] == ["train/NORMAL/copied.jpeg"]
     clean = data.without_leaked()
     assert clean.exact_duplicates() == 0
     assert len(clean.part("test")) == len(data.part("test"))
@@ -102,5 +104,5 @@ def test_the_split_is_the_same_wherever_the_folder_lies(lay: Lay, protocol: Prot
         shutil.copyfile(path, folder / f"{number}.jpeg")
     first, second = read(one, protocol, tmp_path / "c1"), read(other, protocol, tmp_path / "c2")
     for part in ("train", "validation", "test"):
-        assert first.record(part) == second.record(part)
-        assert first.record(part).n > 0
+        assert first.examples.record(part) == second.examples.record(part)
+        assert first.examples.record(part).n > 0

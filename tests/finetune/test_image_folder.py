@@ -16,9 +16,9 @@ def test_given_parts_are_kept(lay: Lay) -> None:
     """train/ and test/ stay what they are; validation is carved out of train."""
     listing = list_folder(lay())
     assert listing.labels == ("NORMAL", "PNEUMONIA")
-    assert listing.given == {"train", "test"}
+    assert listing.split.given == {"train", "test"}
     assert len(listing.files) == 64
-    carved = {listing.part_of(f, f"{n:064x}") for n, f in enumerate(listing.files) if f.part == "train"}
+    carved = {listing.split.part_of(f.part, f"{n:064x}") for n, f in enumerate(listing.files) if f.part == "train"}
     assert carved <= {"train", "validation"}
 
 
@@ -27,7 +27,7 @@ def test_a_pool_is_split_by_content(lay: Lay) -> None:
     listing = list_folder(lay(parts=False))
     listed = listing.files[0]
     parts = [
-        listing.part_of(listed, f"{int(share * 16**15):015x}" + "0" * 49)
+        listing.split.part_of(listed.part, f"{int(share * 16**15):015x}" + "0" * 49)
         for share in (0.0, 0.149, 0.151, 0.299, 0.301, 0.99)
     ]
     assert parts == ["test", "test", "validation", "validation", "train", "train"]
@@ -39,8 +39,8 @@ def test_validation_folder_by_any_usual_name(lay: Lay, name: str) -> None:
     root = lay()
     shutil.copytree(root / "test", root / name)
     listing = list_folder(root)
-    assert "validation" in listing.given
-    assert listing.split_rule == "as given by the folders test, train, validation"
+    assert "validation" in listing.split.given
+    assert listing.split.rule == "as given by the folders test, train, validation"
 
 
 def test_hidden_and_foreign_files_are_passed_over(lay: Lay) -> None:

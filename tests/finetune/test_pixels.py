@@ -9,13 +9,19 @@ from PIL import Image
 from timm.data import create_transform
 from torchvision.transforms.v2 import functional as tv
 
-from roadworthy.finetune.augment import Crop, cut
-from roadworthy.finetune.pixels import UnreadableError, centre, decode, resized
+from roadworthy.finetune.crops import centre_crops, cut
+from roadworthy.finetune.pixels import Pixels, UnreadableError, decode, resized
 
 
 def photograph(photographs: dict[tuple[str, str], list[Path]]) -> Path:
     """One real photograph."""
     return photographs["test", "PNEUMONIA"][3]
+
+
+def centred(pixels: Pixels, size: int) -> torch.Tensor:
+    """The protocol's centre crop of one image, [1, 3, size, size] in 0..255."""
+    height, width = (np.array([side]) for side in pixels.shape[:2])
+    return cut(torch.from_numpy(np.array(pixels))[None], centre_crops(height, width, size), size)
 
 
 @pytest.mark.parametrize("size", [(640, 480), (480, 640), (500, 375), (333, 1000), (224, 224)])
@@ -26,8 +32,8 @@ def test_resize_and_crop_equal_torchvision(tmp_path: Path, size: tuple[int, int]
     pixels = decode(tmp_path / "x.png", resize=256, interpolation="bilinear").pixels
     with Image.open(tmp_path / "x.png") as image:
         theirs = tv.center_crop(tv.resize(image, [256], interpolation=tv.InterpolationMode.BILINEAR), [224, 224])
-    top, left = centre(pixels.shape[0], 224), centre(pixels.shape[1], 224)
-    assert np.array_equal(pixels[top : top + 224, left : left + 224], np.asarray(theirs))
+    ours = centred(pixels, 224)[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(ours, np.asarray(theirs).astype(np.float32))
 
 
 def test_whole_transform_equals_timm(photographs: dict[tuple[str, str], list[Path]]) -> None:
@@ -39,8 +45,7 @@ def test_whole_transform_equals_timm(photographs: dict[tuple[str, str], list[Pat
     with Image.open(path) as image:
         expected = theirs(image.convert("RGB"))
     pixels = decode(path, resize=146, interpolation="bicubic").pixels
-    window = Crop(top=centre(146, 128), left=centre(146, 128), height=128, width=128, flipped=False)
-    ours = (cut(pixels, window, 128) / 255 - 0.5) / 0.5
+    ours = (centred(pixels, 128)[0] / 255 - 0.5) / 0.5
     assert torch.allclose(ours, expected, atol=1e-6)
 
 

@@ -22,7 +22,7 @@ from roadworthy.finetune import finetune
 start, data, out, epochs = sys.argv[1:]
 print("started", flush=True)
 finetune(Path(start), data=data, out=out, seed=11, epochs=int(epochs), batch_size=8, checkpoint_seconds=0,
-         report=lambda stage, done, total: print(json.dumps([stage, done, total]), flush=True))
+         report=lambda stage, done, total, **facts: print(json.dumps([stage, done, total]), flush=True))
 """
 
 

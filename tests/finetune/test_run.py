@@ -10,9 +10,9 @@ import torch
 from timm import create_model
 
 from roadworthy.finetune import finetune, load
-from roadworthy.finetune.model_config import read
 from roadworthy.finetune.pixels import decode
 from roadworthy.finetune.run_folder import RunFolder
+from roadworthy.finetune.timm_snapshot import read_config as read
 from roadworthy.model_cards import CATALOGUE, InputError, StorageError
 
 from .conftest import Lay
@@ -145,19 +145,27 @@ FULL = """
 import sys, shutil
 from pathlib import Path
 from roadworthy.finetune import checkpoint
-from roadworthy.finetune.checkpoint import Progress
+from roadworthy.finetune.average import Average
+from roadworthy.finetune.checkpoint import Progress, State
+from roadworthy.finetune.choices import Choices
 import torch
+def state(step, size):
+    model = torch.nn.Linear(size, 1)
+    choices = Choices(precision="float32", channels_last=True, compiled=False, micro_batch=1, learning_rate=1.0)
+    return State(model=model, optimizer=torch.optim.SGD(model.parameters(), lr=1.0), average=Average(model, None),
+                 choices=choices, progress=Progress(step=step))
 path = Path(sys.argv[1])
-checkpoint.save(path, Progress(step=1), {"model": {"w": torch.zeros(10)}})
+checkpoint.save(path, state(1, 10))
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 try:
-    checkpoint.save(path, Progress(step=2), {"model": {"w": torch.zeros(100_000)}})
+    checkpoint.save(path, state(2, 100_000))
 except Exception as error:
     print(type(error).__name__, error)
-progress, tensors = checkpoint.load(path)
-print(progress.step, sorted(p.name for p in path.parent.iterdir()))
+last = state(0, 10)
+checkpoint.restore(path, last)
+print(last.progress.step, sorted(p.name for p in path.parent.iterdir()))
 """
 
 
