@@ -1,8 +1,6 @@
 """One step of the optimizer: micro-batches, gradients over all processes, a way out of full memory."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -14,6 +12,7 @@ from .choices import Decision
 from .gradients import clip, sum_gradients
 from .optimizer import schedule, set_learning_rate
 from .plan import Step
+from .precision import autocast
 from .setting import Setting
 from .task import Batch
 
@@ -96,10 +95,3 @@ def _accumulate(
 def _is_out_of_memory(error: RuntimeError) -> bool:
     # torch has a class of its own for GPUs only; the CPU's allocator says it in words.
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-@contextlib.contextmanager
-def autocast(precision: str, device: torch.device) -> Iterator[None]:
-    """Matrix products in ``precision``; weights stay float32."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        yield

@@ -50,6 +50,10 @@ class Workload(Interface[Batch]):
     def size(self, part: Part) -> int:
         """How many examples a part has."""
 
+    def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
+        """Called once before training, with the model as it will be trained: what requires no gradient never changes,
+        so its results may be kept."""
+
     def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
         """The batches of an epoch by example number, a function of the arguments alone."""
 
