@@ -36,11 +36,12 @@ def clocks_document(clocks: Any) -> dict[str, Any] | None:
     return {name: getattr(clocks, name) for name in ("run", "total", "train_only")}
 
 
-def metric_line(metric: Any) -> str:
+def metric_line(metric: Any, *, with_protocol: bool = True) -> str:
     """``top1 94.32 % (92.2 to 95.9, n = 634, image-top1-…@1)``."""
+    under = f", {metric.protocol}" if with_protocol else ""
     return (
         f"{metric.name} {100 * metric.value:.2f} % "
-        f"({100 * metric.low:.1f} to {100 * metric.high:.1f}, n = {metric.n}, {metric.protocol})"
+        f"({100 * metric.low:.1f} to {100 * metric.high:.1f}, n = {metric.n}{under})"
     )
 
 

@@ -6,19 +6,18 @@ expected figure. Progress goes to stdout, one JSON list a line.
 """
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from roadworthy.model_cards import Protocol, RoadworthyError, Row, evidence
+from roadworthy.model_cards import Protocol, Row, evidence
 from roadworthy.model_cards.evidence import fingerprint_of
 from roadworthy.model_cards.snapshot import list_files
 
 from . import model_config
 from .architectures import fingerprint
+from .clean_answer import answer, say
 from .clean_request import REQUEST, Measured, Request
 from .environment import choose_device, describe, make_deterministic
 from .image_data import ImageData, read_images
@@ -37,7 +36,7 @@ def measure(request: Request) -> Measured:
     opened = load(snapshot, device=device.type)
     config = opened.config
     listing = list_folder(Path(request.data), labels=config.labels)
-    images = read_images(listing, config.protocol, out / "cache", _say)
+    images = read_images(listing, config.protocol, out / "cache", say)
     rows = _answers(opened.model, images, config.protocol, device)
     (out / "test.jsonl").write_bytes(evidence.dump(rows))
     reason = _measure_parent(request, config, images, device) if request.parent else None
@@ -61,7 +60,7 @@ def measure(request: Request) -> Measured:
 
 def _answers(model: torch.nn.Module, images: ImageData, protocol: Protocol, device: torch.device) -> list[Row]:
     task = measured_task(images, protocol, device)
-    return predict(model, task, "test", None, device, _say)
+    return predict(model, task, "test", None, device, say)
 
 
 def _measure_parent(
@@ -80,21 +79,10 @@ def _measure_parent(
     return None
 
 
-def _say(stage: str, done: int, total: int) -> None:
-    if done % 16 == 0 or done == total:
-        print(json.dumps([stage, done, total]), flush=True)
-
-
 def main(argument: str) -> int:
-    """Entry point; a refusal is written to ``out``, so that the caller can raise it as its own."""
+    """Entry point."""
     request = REQUEST.validate_json(argument)
-    out = Path(request.out)
-    try:
-        result: dict[str, Any] = {"measured": dataclasses.asdict(measure(request))}
-    except RoadworthyError as error:
-        result = {"error": type(error).__name__, "message": str(error)}
-    (out / "result.json").write_text(json.dumps(result), encoding="utf-8")
-    return 0
+    return answer(Path(request.out), lambda: measure(request))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,15 @@ A claim is measured elsewhere; here it is scored, bound, signed, rendered and au
     '0.9 [0.596, 0.982] n=10'
 """
 
+from .agreement import Agreement
+from .artefact import Artefact, ArtefactRecord
 from .audit import Audit, audit
 from .catalogue import CATALOGUE, System
 from .certificate import Certificate, Claim
 from .errors import CheckError, DamagedError, InputError, NotFoundError, RoadworthyError, StorageError
 from .evidence import Row
+from .latency import Latency
+from .performance import Performance, PerformanceRecord, PrecisionAccuracy
 from .protocol import Metric, Protocol, image_top1, score
 from .snapshot import FileEntry, list_files
 from .statistics import Interval, PairedComparison, compare_paired, wilson
@@ -22,6 +26,9 @@ from .target import Target
 
 __all__ = [
     "CATALOGUE",
+    "Agreement",
+    "Artefact",
+    "ArtefactRecord",
     "Audit",
     "Certificate",
     "CheckError",
@@ -30,9 +37,13 @@ __all__ = [
     "FileEntry",
     "InputError",
     "Interval",
+    "Latency",
     "Metric",
     "NotFoundError",
     "PairedComparison",
+    "Performance",
+    "PerformanceRecord",
+    "PrecisionAccuracy",
     "Protocol",
     "RoadworthyError",
     "Row",
