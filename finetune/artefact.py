@@ -14,7 +14,16 @@ from typing import get_args
 
 from securesystemslib.signer import CryptoSigner
 
-from roadworthy.model_cards import Artefact, ArtefactRecord, CheckError, InputError, StorageError, Target, evidence
+from roadworthy.model_cards import (
+    Artefact,
+    ArtefactRecord,
+    CheckError,
+    InputError,
+    Protocol,
+    StorageError,
+    Target,
+    evidence,
+)
 from roadworthy.model_cards.agreement import agreement
 from roadworthy.model_cards.artefact import EVIDENCE as EXPORTED_EVIDENCE
 from roadworthy.model_cards.artefact import RECORD, Format, to_statement
@@ -112,11 +121,19 @@ def _certificate(folder: Path) -> Certificate | None:
 
 
 def _goal(target: Target | str | None, certificate: Certificate | None) -> Target:
-    if target is not None:
-        return Target.parse(target) if isinstance(target, str) else target
-    if certificate is None:
+    goal = Target.parse(target) if isinstance(target, str) else target
+    if certificate is not None:
+        claim = certificate.claim
+        _check_metric(goal or claim.target, claim.protocol)
+        return goal or claim.target
+    if goal is None:
         raise InputError("no target to verify the export against. State one, for example --target 'top1>=0.9'.")
-    return certificate.claim.target
+    return goal
+
+
+def _check_metric(goal: Target, protocol: Protocol) -> None:
+    if protocol.metric != goal.metric:
+        raise InputError(f"the target is on {goal.metric!r}; protocol {protocol.name} gives {protocol.metric!r}.")
 
 
 def _make(
@@ -161,16 +178,14 @@ def _artefact(
     first: tuple[evidence.Row, ...],
 ) -> Artefact:
     rows = evidence.load(proof)
-    metric = score(measured.protocol, rows)
-    if metric.name != goal.metric:
-        raise InputError(f"the target is on {goal.metric!r}; protocol {measured.protocol.name} gives {metric.name!r}.")
+    _check_metric(goal, measured.protocol)
     return Artefact(
         format=to,
         opened_by=measured.opened_by,
         source=source,
         system=measured.system,
         protocol=measured.protocol,
-        metric=metric,
+        metric=score(measured.protocol, rows),
         target=goal,
         test=SplitRecord(n=len(rows), fingerprint=fingerprint_of(rows)),
         agreement=agreement(rows, first),

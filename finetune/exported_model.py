@@ -43,7 +43,7 @@ def write(model: nn.Module, inputs: Inputs, format: Format, folder: Path) -> Non
     path = folder / FILES[format]
     try:
         if format == "torch-export":
-            torch.export.save(torch.export.export(model, tensors, dynamic_shapes=inputs.dynamic()), path)
+            _write_program(model, tensors, inputs, path)
         else:
             _write_onnx(model, tensors, inputs, path)
     except (RuntimeError, ValueError) as error:  # what torch.export and torch.onnx raise has no root of its own
@@ -52,19 +52,28 @@ def write(model: nn.Module, inputs: Inputs, format: Format, folder: Path) -> Non
         ) from error
 
 
+def _write_program(model: nn.Module, tensors: tuple[torch.Tensor, ...], inputs: Inputs, path: Path) -> None:
+    program = torch.export.export(model, tensors, dynamic_shapes=inputs.dynamic())
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine
+    torch.export.save(program, path)
+
+
 def _write_onnx(model: nn.Module, tensors: tuple[torch.Tensor, ...], inputs: Inputs, path: Path) -> None:
-    size = sum(tensor.nbytes for tensor in model.state_dict().values())
-    torch.onnx.export(
+    program = torch.onnx.export(
         model,
         tensors,
-        path,
         dynamo=True,
         dynamic_shapes=inputs.dynamic(),
         input_names=list(inputs.names),
         output_names=["logits"],
-        external_data=size > _ONE_FILE,
         verbose=False,
     )
+    if program is None:  # only the older exporter returns nothing; for the type checker
+        raise RuntimeError("torch.onnx.export returned no program.")
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.pop("pkg.torch.onnx.stack_trace", None)  # paths of this machine
+    program.save(path, external_data=sum(tensor.nbytes for tensor in model.state_dict().values()) > _ONE_FILE)
 
 
 def open_exported(format: Format, folder: Path) -> ExportedModel:
