@@ -57,9 +57,8 @@ def bench(
         )
     number = _add(opened, version, record) if version is not None and version.version and not no_record else None
     if json:
-        emit(
-            {"subject": version or folder, "recorded": number, "performance": performance_document(record.performance)}
-        )
+        found = performance_document(record.performance)
+        emit({"subject": str(version or folder), "recorded": number, "performance": found})
     else:
         tell(record.performance)
     if number is not None:

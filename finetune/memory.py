@@ -5,6 +5,8 @@ import sys
 import psutil
 import torch
 
+_SAID = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+
 
 def bound_memory() -> None:
     """Lets an allocation beyond what this machine has free fail. Linux only; elsewhere it does nothing.
@@ -20,8 +22,8 @@ def bound_memory() -> None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether ``error`` is torch's, or Python's, way to say that an allocation failed."""
+    """Whether ``error`` is torch's, a GPU library's, or Python's way to say that an allocation failed."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    # The CPU's allocator has no error class of its own.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # The CPU's allocator and cuBLAS have no error class of their own.
+    return isinstance(error, RuntimeError) and any(said in str(error) for said in _SAID)

@@ -79,8 +79,6 @@ def _time(
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
         return not_timed("out of memory", precision=precision, batch_size=size)
     return summarise(times, precision=precision, batch_size=size, warmup=warmup)
 

@@ -43,10 +43,10 @@ def add_performance(registry: Registry, reference: Reference | str, envelope: by
         >>> from roadworthy.finetune import bench
         >>> from roadworthy.model_cards.envelope import seal
         >>> from roadworthy.model_cards.performance import to_statement
-        >>> from roadworthy.registry import add_performance, open_registry, pull, signing_key, trusted_keys
-        >>> registry, keys = open_registry("registry"), trusted_keys()
-        >>> record = bench(pull(registry, "team/xrays", keys=keys, cache=Path("hub")), batch_sizes=(1,), seconds=0.1)
-        >>> add_performance(registry, "team/xrays", seal(to_statement(record), signing_key()), keys)
+        >>> from roadworthy.registry import add_performance, open_registry, signing_key, trusted_keys
+        >>> record = bench("run/candidate", batch_sizes=(1,), precisions=("float32",), seconds=0.1)
+        >>> envelope = seal(to_statement(record), signing_key())
+        >>> add_performance(open_registry("registry"), "team/xrays@1.0.0", envelope, trusted_keys())
         1
     """
     manifest = registry.resolve(reference)
@@ -76,8 +76,9 @@ def performance(registry: Registry, reference: Reference | str, keys: Sequence[K
 
     Example:
         >>> from roadworthy.registry import open_registry, performance, trusted_keys
-        >>> [recorded.number for recorded in performance(open_registry("registry"), "team/xrays", trusted_keys())]
-        [1]
+        >>> (recorded,) = performance(open_registry("registry"), "team/xrays@1.0.0", trusted_keys())
+        >>> recorded.number, recorded.problem
+        (1, None)
     """
     manifest = registry.resolve(reference)
     if manifest.version is None:

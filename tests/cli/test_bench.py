@@ -72,14 +72,11 @@ def test_a_damaged_record_is_told_and_the_rest_is_shown(
 
 
 def test_a_folder_or_no_record_only_prints(roadworthy: Command, place: Place) -> None:
-    """Without --data accuracy reads "not measured"; nothing is written, neither for a run nor for a draft."""
+    """Without --data accuracy reads "not measured"; nothing is written, neither for a run nor with --no-record."""
     answer = roadworthy("bench", place.run, *QUICK)
     assert answer.code == 0, answer.err
     assert "float32     as stored   not measured   not measured       not measured" in answer.out
     assert "accuracy: no --data was given" in answer.out
-    draft = roadworthy("bench", "team/base@main", *QUICK, "--json")
-    assert draft.json["recorded"] is None
-    assert "Not recorded: team/base@main is an uncertified draft" in draft.err
     assert roadworthy("bench", "team/xrays@1.0.0", "--no-record", *QUICK, "--json").json["recorded"] is None
     assert not (place.root / "registry/performance").exists()
 

@@ -128,7 +128,7 @@ def test_what_cannot_be_timed(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
             bench(snapshot, **{"batch_sizes": (1,), "seconds": 0.05} | options)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no snapshot at"):
         bench(tmp_path / "nothing")
-    with pytest.raises(InputError, match="precision 'int8' is not known. Expected one of: float32, bfloat16, float16"):
+    with pytest.raises(InputError, match=r"precision 'int8' is not known\. Expected one of: float32"):
         check_precisions(["float32", "int8"], CPU)
     with pytest.raises(InputError, match="float16 runs on a GPU only"):
         check_precisions(["float16"], CPU)

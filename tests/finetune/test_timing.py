@@ -1,9 +1,8 @@
 """The stopwatch, held against a clock that the test turns."""
 
 import pytest
-import torch
 
-from roadworthy.finetune.timing import AT_LEAST, WARMUP, time_calls, waiter
+from roadworthy.finetune.timing import AT_LEAST, WARMUP, time_calls
 
 
 class Clock:
@@ -53,8 +52,3 @@ def test_slow_calls_end(last: float, expected: int) -> None:
     times, warmup = time_calls(clock.call, lambda: None, seconds=2, clock=clock)
     assert len(times) == expected
     assert warmup == (2 if last == 1.5 else 1)
-
-
-def test_the_cpu_is_not_waited_for() -> None:
-    """It has answered when the call returns."""
-    assert waiter(torch.device("cpu"))() is None  # type: ignore[func-returns-value]
