@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     subject: Annotated[
-        str, typer.Argument(metavar="DIR|REF", help="A snapshot folder, a run, an export, or a reference.")
+        str, typer.Argument(metavar="DIR|REF", help="A snapshot folder, run or export, or a reference.")
     ],
     registry: RegistryOption = None,
     key: KeyOption = None,
