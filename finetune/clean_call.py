@@ -43,7 +43,7 @@ def call(module: str, request: str, aside: Path, report: Report) -> Any:
     if process.returncode != 0:
         raise StorageError(
             f"the clean process ended with status {process.returncode}; expected a measurement. Its last words: "
-            f"{_last_words(aside / 'stderr.txt')}. Nothing was certified."
+            f"{_last_words(aside / 'stderr.txt')}. Nothing was kept."
         )
     document = json.loads((aside / RESULT).read_text(encoding="utf-8"))
     if "error" in document:
