@@ -10,6 +10,7 @@ from roadworthy.model_cards import CheckError
 from .checkpoint import State
 from .choices import Decision
 from .gradients import clip, sum_gradients
+from .memory import is_out_of_memory
 from .optimizer import schedule, set_learning_rate
 from .plan import Step
 from .precision import autocast
@@ -85,13 +86,8 @@ def _accumulate(
                 part = work.loss(model, batch) / units
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
-    except RuntimeError as error:  # torch.OutOfMemoryError is one
-        if not _is_out_of_memory(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         return None
     return loss
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    # torch has a class of its own for GPUs only; the CPU's allocator says it in words.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -159,5 +159,7 @@ class TextWorkload:
     def _logits(self, model: nn.Module, batch: TextBatch) -> torch.Tensor:
         if self._trunk is not None and batch.states is not None:
             return self._trunk.logits(batch.states, batch.mask)
-        logits: torch.Tensor = model(input_ids=batch.ids, attention_mask=batch.mask).logits
+        answer = model(input_ids=batch.ids, attention_mask=batch.mask)
+        # An exported model answers with the tensor itself.
+        logits: torch.Tensor = getattr(answer, "logits", answer)
         return logits
