@@ -24,9 +24,10 @@ _TOLERANCE = 1e-4  # of the largest logit: the same float32 arithmetic in two ca
 class _Passthrough(nn.Module):
     """Stands where the embeddings were: what comes in are states already."""
 
-    def forward(self, *args: Any, inputs_embeds: torch.Tensor, **more: Any) -> torch.Tensor:
-        """The states as they are."""
-        return inputs_embeds
+    def forward(self, *given: Any, **named: Any) -> torch.Tensor:
+        """The states as they are: the one argument that is no ids, by whatever name or place it comes."""
+        states = (x for x in (*given, *named.values()) if isinstance(x, torch.Tensor) and x.is_floating_point())
+        return next(states)
 
 
 @dataclass(kw_only=True)
@@ -57,7 +58,8 @@ class FrozenTrunk:
         scores: torch.Tensor = self.upper(inputs_embeds=states_BLD, attention_mask=mask_BL).logits
         return scores
 
-    @torch.no_grad()  # not inference_mode: what comes out goes into a graph
+    @torch.inference_mode(mode=False)  # an evaluation may ask first, and what comes out goes into a graph later
+    @torch.no_grad()
     def _compute(self, rows: Sequence[int]) -> None:
         # Frozen for good, dropout included: a state that is kept cannot be another one in every epoch.
         training = self.lower.training

@@ -115,6 +115,8 @@ class TextTask:
         """With low-rank adapters beside every linear layer, where the recipe has a rank (LoRA, arXiv 2106.09685)."""
         if recipe.lora_rank is None:
             return model
+        import warnings
+
         import peft
 
         settings = peft.LoraConfig(
@@ -123,7 +125,10 @@ class TextTask:
             lora_alpha=2 * recipe.lora_rank,
             target_modules="all-linear",
         )
-        adapted: nn.Module = peft.get_peft_model(model, settings)
+        with warnings.catch_warnings():
+            # peft asks transformers for a name that it has deprecated; its users need not hear of it.
+            warnings.simplefilter("ignore", FutureWarning)
+            adapted: nn.Module = peft.get_peft_model(model, settings)
         return adapted
 
     def merged(self, model: nn.Module) -> nn.Module:

@@ -1,9 +1,10 @@
 """Real photographs and film reviews from the packages that carry them, and small models that train in seconds."""
 
+import contextlib
 import csv
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,15 @@ from securesystemslib.signer import CryptoSigner
 from roadworthy.cli.demo_data import carried
 from roadworthy.finetune import finetune, verify
 from roadworthy.finetune.architectures import build
+from roadworthy.finetune.event_log import EventLog
 from roadworthy.finetune.model_config import ModelConfig
 from roadworthy.finetune.timm_snapshot import save
 from roadworthy.model_cards import image_top1
 
+from .lines import Begun, begun
+
 Lay = Callable[..., Path]
+Begin = Callable[..., Begun]
 
 
 @pytest.fixture(scope="session")
@@ -76,20 +81,14 @@ def reviews() -> list[Review]:
         return [(text, label) for (text, label), _ in zip(rows, range(2000), strict=False)]
 
 
-@pytest.fixture
-def write_reviews(tmp_path: Path, reviews: list[Review]) -> Callable[..., Path]:
-    """Writes train.csv, val.csv and test.csv below ``tmp_path/name``."""
-
-    def write(name: str = "reviews", *, train: int = 64, val: int = 32, test: int = 32) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        rest = iter(reviews)
-        for part, count in (("train", train), ("val", val), ("test", test)):
-            with (folder / f"{part}.csv").open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerows([("text", "label"), *(next(rest) for _ in range(count))])
-        return folder
-
-    return write
+def write_reviews(folder: Path, reviews: list[Review], *, train: int = 64, val: int = 32, test: int = 32) -> Path:
+    """Writes train.csv, val.csv and test.csv into ``folder``."""
+    folder.mkdir()
+    rest = iter(reviews)
+    for part, count in (("train", train), ("val", val), ("test", test)):
+        with (folder / f"{part}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *(next(rest) for _ in range(count))])
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -123,3 +122,12 @@ def certified(
     finetune(snapshot, data=root / "xrays", out=root / "run", target="top1>=0.0", epochs=1, image_size=48)
     done = verify(root / "run", data=root / "xrays", signer=CryptoSigner.generate_ed25519())
     return root / "xrays", done.snapshot
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Begin]:
+    """Begins runs of a linear model below ``tmp_path``."""
+    with contextlib.ExitStack() as logs:
+        yield lambda work, **changes: begun(
+            work, tmp_path, logs.enter_context(EventLog(tmp_path / "events.log")), **changes
+        )
