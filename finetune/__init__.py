@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .artefact import Exported, export
     from .classifier import Classifier, load
-    from .import_file import Imported, import_checkpoint
+    from .import_file import import_checkpoint
+    from .imported import Imported
     from .run import Finetuned, finetune
     from .speed import bench
     from .verification import Verified, verify
@@ -44,7 +45,7 @@ _HOME = {
     "Classifier": "classifier",
     "Exported": "artefact",
     "Finetuned": "run",
-    "Imported": "import_file",
+    "Imported": "imported",
     "Verified": "verification",
     "bench": "speed",
     "export": "artefact",
