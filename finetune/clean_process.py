@@ -34,7 +34,7 @@ def measure(request: Request) -> Measured:
     opened = open_snapshot(snapshot, device=device.type)
     config = opened.config
     data = opened.task.read(
-        Path(request.data), config, fixed_labels=True, options=request.options, cache=out / "cache", report=say
+        Path(request.data), config, to_measure=True, options=request.options, cache=out / "cache", report=say
     )
     rows = _answers(opened, data, device)
     (out / "test.jsonl").write_bytes(evidence.dump(rows))

@@ -51,7 +51,9 @@ class Journal:
         self._log.event(
             "eval_accuracy",
             found.value,
-            **{"samples_count": progress.samples, "epoch_num": self._epoch(state)} | metadata,
+            samples_count=progress.samples,
+            epoch_num=self._epoch(state),
+            **metadata,
         )
         progress.history.append(found.value)
         progress.held = self._rule.holds(progress.history)
@@ -95,7 +97,7 @@ class Journal:
         self.save(state)
 
     def _epoch(self, state: State) -> float:
-        return state.progress.step / self._plan.per_epoch
+        return state.progress.samples / self._plan.examples
 
     def _figures(self, state: State) -> dict[str, Any]:
         return {
@@ -108,7 +110,7 @@ class Journal:
         progress = state.progress
         facts: dict[str, float | str] = {"seconds": self._log.run_seconds}
         if progress.train_seconds:
-            facts["rate"] = progress.samples / progress.train_seconds
+            facts["rate"] = progress.step * self._plan.batch / progress.train_seconds
         if self._device.type == "cuda":
             facts["memory"] = torch.cuda.max_memory_allocated(self._device)
         if found is not None:

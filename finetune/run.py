@@ -172,7 +172,7 @@ def _read(
 ) -> Dataset[Any]:
     def read() -> Dataset[Any]:
         return task.read(
-            Path(spec.data), config, fixed_labels=False, options=spec.options, cache=folder.cache, report=report
+            Path(spec.data), config, to_measure=False, options=spec.options, cache=folder.cache, report=report
         )
 
     # The leading process fills the cache; the others find it warm.

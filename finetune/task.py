@@ -114,11 +114,12 @@ class Task(Interface):
         """The configuration as the options and the target's metric ask for it."""
 
     def read(
-        self, data: Path, config: ModelConfig, *, fixed_labels: bool, options: Options, cache: Path, report: Report
+        self, data: Path, config: ModelConfig, *, to_measure: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[Any]:
         """Reads a user's data, cached below ``cache``.
 
-        ``fixed_labels``: the classes are the configuration's and stay in its order; otherwise they are the data's.
+        ``to_measure``: the model is only measured, so the classes are the configuration's, and a test part that the
+        user laid out is all that is read. Otherwise the classes are the data's.
         """
 
     def build(self, config: ModelConfig) -> nn.Module:

@@ -84,13 +84,15 @@ class TextTask:
         return replace(config, protocol=protocol)
 
     def read(
-        self, data: Path, config: ModelConfig, *, fixed_labels: bool, options: Options, cache: Path, report: Report
+        self, data: Path, config: ModelConfig, *, to_measure: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[TokenStore]:
         """Tokenises every text once."""
         text, label = (str(options[name]) if name in options else None for name in ("text_column", "label_column"))
         table = read_table(data, text=text, label=label)
+        if to_measure and "test" in table.split.given:
+            table = replace(table, rows=tuple(row for row in table.rows if row.part == "test"))
         # The start's order of classes where the classes are the same, so that its head stays right.
-        kept = fixed_labels or set(config.labels) == {row.label for row in table.rows}
+        kept = to_measure or set(config.labels) == {row.label for row in table.rows}
         assert config.folder is not None  # texts start from a snapshot
         tokenizer = open_tokenizer(
             config.folder,

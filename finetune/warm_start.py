@@ -32,21 +32,20 @@ def _fit_head(state: State, setting: Setting[Batch]) -> Metric | None:
     Each look counts as two evaluations, independent of one another: the training examples, answered by fits that
     had not seen them, and validation. So a target that holds for two evaluations needs both.
     """
-    journal, metric, samples = setting.journal, None, 0
+    journal, metric = setting.journal, None
     looks: list[float] = []
     for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report):
-        samples = look.samples
+        state.progress.samples = look.samples
         journal.evaluating(state)
-        seen = {"samples_count": samples, "epoch_num": samples / setting.work.size("train"), "stage": "head"}
-        inside = journal.evaluated(state, look.out_of_fold, **seen, look="out-of-fold")
-        metric = journal.evaluated(state, look.validation, **seen)
+        inside = journal.evaluated(state, look.out_of_fold, stage="head", look="out-of-fold")
+        metric = journal.evaluated(state, look.validation, stage="head")
         looks.append((inside.value + metric.value) / 2)
         if state.progress.held:
             break
-        if out_of_reach(looks, samples, setting.work.size("train"), journal.target):
+        if out_of_reach(looks, look.samples, setting.work.size("train"), journal.target):
             break
-    if samples:
-        journal.note("warm_start", samples)
+    if looks:
+        journal.note("warm_start", state.progress.samples)
         state.average.restart(state.model)
     return metric
 
