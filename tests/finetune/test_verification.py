@@ -115,7 +115,7 @@ def test_a_leak_is_counted_and_refused(snapshot: Path, lay: Lay, tmp_path: Path)
     finetune(snapshot, data=data, out=tmp_path / "run", target="top1>=0.0", epochs=1)
     result = verify(tmp_path / "run", data=data, signer=SIGNER)
     assert not result.ok
-    assert result.reasons == ("1 of 16 test images were also trained on, pixel for pixel",)
+    assert result.reasons == ("1 of 16 test examples were also trained on, with the same content",)
 
 
 def test_no_target(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
