@@ -20,20 +20,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .classifier import Classifier, load
+    from .data_report import DataReport
+    from .data_survey import survey
     from .import_file import Imported, import_checkpoint
     from .run import Finetuned, finetune
     from .verification import Verified, verify
 
-__all__ = ["Classifier", "Finetuned", "Imported", "Verified", "finetune", "import_checkpoint", "load", "verify"]
+__all__ = [
+    "Classifier",
+    "DataReport",
+    "Finetuned",
+    "Imported",
+    "Verified",
+    "finetune",
+    "import_checkpoint",
+    "load",
+    "survey",
+    "verify",
+]
 
 _HOME = {
     "Classifier": "classifier",
+    "DataReport": "data_report",
     "Finetuned": "run",
     "Imported": "import_file",
     "Verified": "verification",
     "finetune": "run",
     "import_checkpoint": "import_file",
     "load": "classifier",
+    "survey": "data_survey",
     "verify": "verification",
 }
 

@@ -13,6 +13,7 @@ from roadworthy.model_cards import Row
 
 from .examples import Example, Examples
 from .head_fit import fit, out_of_fold
+from .held_out import held_out
 from .progress import Report
 from .random_numbers import order
 from .split import Part
@@ -61,6 +62,7 @@ def fit_head_progressively(
     seed: int,
     batches: Callable[[Part, Sequence[int]], list[list[int]]],
     report: Report,
+    first_look: int | None = None,
 ) -> Iterator[Look]:
     """Fits ``layer`` on more and more of the train part, doubling it, and looks at validation after each fit.
 
@@ -83,7 +85,7 @@ def fit_head_progressively(
 
     unseen_ND, unseen = computed("validation", range(len(validation)))
     seen_ND, seen = unseen_ND[:0], list[int]()
-    size = max(_FIRST_LOOK, _PER_CLASS * len(weights_C))
+    size = max(_FIRST_LOOK, _PER_CLASS * len(weights_C), first_look or 0)
     while len(seen) < len(train):
         # What would be left over for a last look of less than half its size is taken along.
         upto = size if size + size // 2 <= len(train) else len(train)
@@ -92,9 +94,12 @@ def fit_head_progressively(
         labels_N = torch.tensor([train[n].truth for n in seen], device=device)
         head = fit(seen_ND, labels_N, weights_C)
         head.copy_to(layer)
+        answered, asked = [train[n] for n in seen], [validation[n] for n in unseen]
+        scores_NC, asked_scores_VC = out_of_fold(seen_ND, labels_N, weights_C), head.scores(unseen_ND)
         yield Look(
             samples=len(seen),
-            out_of_fold=rows([train[n] for n in seen], out_of_fold(seen_ND, labels_N, weights_C)),
-            validation=rows([validation[n] for n in unseen], head.scores(unseen_ND)),
+            out_of_fold=rows(answered, scores_NC),
+            validation=rows(asked, asked_scores_VC),
+            held_out=held_out([*answered, *asked], torch.cat([scores_NC, asked_scores_VC])),
         )
         size *= 2

@@ -116,7 +116,9 @@ class ImageWorkload:
         """The most probable class of each image, with its probability."""
         return rows(batch.examples, model(batch.images))
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, first_look: int | None = None
+    ) -> Iterator[Look]:
         """Fits a new linear classifier on the frozen trunk's features."""
         timm_model: Any = model
         head = timm_model.get_classifier()
@@ -130,7 +132,14 @@ class ImageWorkload:
             return found
 
         yield from fit_head_progressively(
-            head, features, self._parts, self._weights, seed=seed, batches=_in_turn, report=report
+            head,
+            features,
+            self._parts,
+            self._weights,
+            seed=seed,
+            batches=_in_turn,
+            report=report,
+            first_look=first_look,
         )
 
 

@@ -109,7 +109,9 @@ class TextWorkload:
         """The most probable class of each text, with its probability."""
         return rows(batch.examples, _logits(model, batch))
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, first_look: int | None = None
+    ) -> Iterator[Look]:
         """Fits a new linear classifier on what the encoder hands it."""
         layer = classifier_of(model)
         handed: list[torch.Tensor] = []
@@ -123,7 +125,14 @@ class TextWorkload:
         hook = layer.register_forward_pre_hook(lambda module, inputs: handed.append(inputs[0]))
         try:
             yield from fit_head_progressively(
-                layer, features, self._parts, self._weights, seed=seed, batches=self._packed, report=report
+                layer,
+                features,
+                self._parts,
+                self._weights,
+                seed=seed,
+                batches=self._packed,
+                report=report,
+                first_look=first_look,
             )
         finally:
             hook.remove()

@@ -1,11 +1,13 @@
 """What happens before the first step: a head on frozen features, which may be all that the target needs."""
 
+from typing import Any
+
 from roadworthy.model_cards import Metric
 
 from .checkpoint import State
 from .evaluation import evaluate
 from .setting import Setting
-from .task import Batch
+from .task import Batch, Look
 
 
 def warm_start(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_start: bool) -> Metric | None:
@@ -20,17 +22,19 @@ def warm_start(state: State, setting: Setting[Batch], *, new_head: bool, answers
     """
     metric: Metric | None = None
     if new_head and setting.recipe.fit_head_first:
-        samples = 0
+        last: Look | None = None
         for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report):
-            samples = look.samples
+            last = look
             setting.journal.evaluating(state)
-            seen = {"samples_count": samples, "epoch_num": samples / setting.work.size("train"), "stage": "head"}
+            epoch = look.samples / setting.work.size("train")
+            seen: dict[str, Any] = {"samples_count": look.samples, "epoch_num": epoch, "stage": "head"}
             setting.journal.evaluated(state, look.out_of_fold, **seen, look="out-of-fold")
             metric = setting.journal.evaluated(state, look.validation, **seen)
             if state.progress.held:
                 break
-        if samples:
-            setting.journal.note("warm_start", samples)
+        if last is not None:
+            setting.journal.keep(last)
+            setting.journal.note("warm_start", last.samples)
             state.average.restart(state.model)
     if answers_at_start:
         metric = evaluate(state, setting)
