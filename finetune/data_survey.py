@@ -66,7 +66,7 @@ def survey(
         (110, (), ())
     """
     options = options or {}
-    opened = open_snapshot(start, device=choose_device(device).type) if start else None
+    opened = _opened(start, options, device) if start else None
     with tempfile.TemporaryDirectory(prefix="roadworthy-data-") as aside:
         found = _look(Path(data), opened, options, Path(aside), report)
         check, why = _check(found, opened, device, report)
@@ -83,14 +83,20 @@ def survey(
     )
 
 
+def _opened(start: Path, options: Options, device: str | None) -> Opened:
+    """A start as the options ask for it."""
+    opened = open_snapshot(start, device=choose_device(device).type)
+    return dataclasses.replace(opened, config=opened.task.adjusted(opened.config, options, None))
+
+
 def _look(data: Path, opened: Opened | None, options: Options, aside: Path, report: Report) -> _Found:
     if opened is not None:
-        config = opened.task.adjusted(opened.config, options, None)
-        opened = dataclasses.replace(opened, config=config)
         if isinstance(opened.task, ImageTask):
             return _images(data, opened, aside, report)
         if not isinstance(opened.task, TextTask):
-            read = opened.task.read(data, config, fixed_labels=False, options=options, cache=aside, report=report)
+            read = opened.task.read(
+                data, opened.config, fixed_labels=False, options=options, cache=aside, report=report
+            )
             refusals = _refused(check_parts, read.examples)
             return _Found(examples=read.examples, sizes={}, unreadable=(), refusals=refusals, payload=read.payload)
     elif _holds_images(data):
@@ -184,7 +190,10 @@ def _check(
     looks = list(work.warm_start(model, seed=0, report=report, first_look=len(whole.part("train"))))
     if not looks or looks[-1].held_out is None:
         return None, f"{config.architecture} has no linear head that could be fitted on frozen features"
-    return check_labels(looks[-1].held_out, examples.labels), None
+    part_of = {example.name: example.part for example in examples.members}
+    answers = looks[-1].held_out
+    answers = dataclasses.replace(answers, parts=tuple(part_of[name] for name in answers.names))
+    return check_labels(answers, examples.labels), None
 
 
 def _not_tested(example: Example) -> Example:

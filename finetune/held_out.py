@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .examples import Example
+from .split import Part
 
 if TYPE_CHECKING:
     import torch
@@ -21,9 +22,10 @@ _MOST = 1 << 26  # probabilities kept with a run, in half precision: 128 MiB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """Where the user finds each example, its class, and float32 [N, C]: the probability of each class."""
+    """Where the user finds each example, its part, its class, and float32 [N, C]: the probability of each class."""
 
     names: tuple[str, ...]
+    parts: tuple[Part, ...]
     truths: NDArray[np.int64]
     probabilities: NDArray[np.float32]
 
@@ -32,6 +34,7 @@ def held_out(examples: Sequence[Example], scores_NC: "torch.Tensor") -> HeldOut:
     """From the scores of fits that had not seen ``examples``."""
     return HeldOut(
         names=tuple(example.name for example in examples),
+        parts=tuple(example.part for example in examples),
         truths=np.array([example.truth for example in examples], dtype=np.int64),
         probabilities=scores_NC.float().softmax(1).cpu().numpy(),
     )
@@ -44,6 +47,7 @@ def save(path: Path, answers: HeldOut) -> None:
             np.savez(
                 file,
                 names=np.array(answers.names),
+                parts=np.array(answers.parts),
                 truths=answers.truths,
                 probabilities=answers.probabilities.astype(np.float16),
             )
@@ -56,6 +60,7 @@ def load(path: Path) -> HeldOut | None:
     with np.load(path) as saved:
         return HeldOut(
             names=tuple(saved["names"].tolist()),
+            parts=tuple(saved["parts"].tolist()),
             truths=saved["truths"],
             probabilities=saved["probabilities"].astype(np.float32),
         )

@@ -5,13 +5,15 @@ its answers contradict.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .held_out import HeldOut
+from .split import PARTS, Part
 
 MISSING = "cleanlab is not installed; suspected label errors need it. Run: pip install 'roadworthy[report]'"
 _FILTER = "both"  # the joint estimate and the noise rate have to agree: fewer right labels are suspected
@@ -32,11 +34,20 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeadAccuracy:
+    """On ``n`` examples of a part, the share that the head answered with their label, none of them seen before."""
+
+    part: Part
+    n: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCheck:
-    """``suspects`` among ``n`` examples, the surest first. ``head_accuracy``: share of answers that are the label."""
+    """``suspects`` among ``n`` examples, the surest first; ``head_accuracy`` on each part that has any."""
 
     n: int
-    head_accuracy: float
+    head_accuracy: tuple[HeadAccuracy, ...]
     suspects: tuple[Suspect, ...]
 
 
@@ -50,7 +61,7 @@ def check_labels(answers: HeldOut, labels: Sequence[str]) -> LabelCheck:
     answered = answers.probabilities.argmax(1)
     return LabelCheck(
         n=len(answers.names),
-        head_accuracy=float((answered == answers.truths).mean()),
+        head_accuracy=tuple(_accuracies(answers, answered == answers.truths)),
         suspects=tuple(
             Suspect(
                 name=answers.names[place],
@@ -64,6 +75,14 @@ def check_labels(answers: HeldOut, labels: Sequence[str]) -> LabelCheck:
     )
 
 
+def _accuracies(answers: HeldOut, right_N: NDArray[np.bool_]) -> Iterator[HeadAccuracy]:
+    parts_N = np.array(answers.parts)
+    for part in PARTS:
+        right = right_N[parts_N == part]
+        if right.size:
+            yield HeadAccuracy(part=part, n=right.size, value=float(right.mean()))
+
+
 def _suspected(answers: HeldOut) -> list[int]:
     from cleanlab.filter import find_label_issues
 
@@ -71,7 +90,7 @@ def _suspected(answers: HeldOut) -> list[int]:
     probabilities = answers.probabilities / answers.probabilities.sum(1, keepdims=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of cleanlab, on classes too small to estimate their noise
-        places: np.ndarray[tuple[int], np.dtype[np.int64]] = find_label_issues(
+        places: NDArray[np.int64] = find_label_issues(
             answers.truths,
             probabilities,
             return_indices_ranked_by="self_confidence",
