@@ -19,19 +19,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .artefact import Exported, export
     from .classifier import Classifier, load
     from .data_report import DataReport
     from .data_survey import survey
     from .import_file import Imported, import_checkpoint
     from .run import Finetuned, finetune
+    from .speed import bench
     from .verification import Verified, verify
 
 __all__ = [
     "Classifier",
     "DataReport",
+    "Exported",
     "Finetuned",
     "Imported",
     "Verified",
+    "bench",
+    "export",
     "finetune",
     "import_checkpoint",
     "load",
@@ -42,9 +47,12 @@ __all__ = [
 _HOME = {
     "Classifier": "classifier",
     "DataReport": "data_report",
+    "Exported": "artefact",
     "Finetuned": "run",
     "Imported": "import_file",
     "Verified": "verification",
+    "bench": "speed",
+    "export": "artefact",
     "finetune": "run",
     "import_checkpoint": "import_file",
     "load": "classifier",

@@ -3,7 +3,7 @@
 Shapes: B batch, N examples, D features, C classes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -15,7 +15,6 @@ from .examples import Example, Examples
 from .head_fit import fit, out_of_fold
 from .held_out import held_out
 from .progress import Report
-from .random_numbers import order
 from .split import Part
 from .task import Look
 
@@ -56,50 +55,46 @@ def rows(examples: Sequence[Example], logits_BC: torch.Tensor) -> list[Row]:
 def fit_head_progressively(
     layer: nn.Linear,
     features: Features,
-    parts: dict[Part, tuple[Example, ...]],
+    parts: Mapping[Part, Sequence[Example]],
+    batches: Mapping[Part, Sequence[Sequence[int]]],
     weights_C: torch.Tensor,
-    *,
-    seed: int,
-    batches: Callable[[Part, Sequence[int]], list[list[int]]],
     report: Report,
     first_look: int | None = None,
 ) -> Iterator[Look]:
     """Fits ``layer`` on more and more of the train part, doubling it, and looks at validation after each fit.
 
+    ``batches``: every example of train, shuffled, and of validation, in the batches that features are computed in.
     A caller that has seen its target hold stops here, and the features of the rest are never computed.
     """
-    train, validation = parts["train"], parts["validation"]
-    shuffled = order(seed, -2, len(train)).tolist()
-    total, done = len(train) + len(validation), 0
-    device = layer.weight.device
+    total = len(parts["train"]) + len(parts["validation"])
+    seen: dict[Part, list[int]] = {"train": [], "validation": []}
+    found: dict[Part, list[torch.Tensor]] = {"train": [], "validation": []}
 
-    def computed(part: Part, numbers: Sequence[int]) -> tuple[torch.Tensor, list[int]]:
-        nonlocal done
-        pieces, places = [], []
-        for batch in batches(part, numbers):
-            pieces.append(features(part, batch).float())
-            places += batch
-            done += len(batch)
-            report("features of the frozen trunk", done, total)
-        return torch.cat(pieces), places
+    def compute(part: Part, batch: Sequence[int]) -> None:
+        found[part].append(features(part, batch).float())
+        seen[part] += batch
+        report("features of the frozen trunk", sum(map(len, seen.values())), total)
 
-    unseen_ND, unseen = computed("validation", range(len(validation)))
-    seen_ND, seen = unseen_ND[:0], list[int]()
-    size = max(_FIRST_LOOK, _PER_CLASS * len(weights_C), first_look or 0)
-    while len(seen) < len(train):
+    for batch in batches["validation"]:
+        compute("validation", batch)
+    unseen_ND = torch.cat(found["validation"])
+    size, n = max(_FIRST_LOOK, _PER_CLASS * len(weights_C), first_look or 0), len(parts["train"])
+    for batch in batches["train"]:
+        compute("train", batch)
+        done = len(seen["train"])
         # What would be left over for a last look of less than half its size is taken along.
-        upto = size if size + size // 2 <= len(train) else len(train)
-        more_ND, more = computed("train", shuffled[len(seen) : upto])
-        seen_ND, seen = torch.cat([seen_ND, more_ND]), seen + more
-        labels_N = torch.tensor([train[n].truth for n in seen], device=device)
-        head = fit(seen_ND, labels_N, weights_C)
+        if done < n and (done < size or n - done < done // 2):
+            continue
+        size = 2 * done
+        x_ND = torch.cat(found["train"])
+        labels_N = torch.tensor([parts["train"][number].truth for number in seen["train"]], device=x_ND.device)
+        head = fit(x_ND, labels_N, weights_C)
         head.copy_to(layer)
-        answered, asked = [train[n] for n in seen], [validation[n] for n in unseen]
-        scores_NC, asked_scores_VC = out_of_fold(seen_ND, labels_N, weights_C), head.scores(unseen_ND)
+        answered, asked = ([parts[part][number] for number in seen[part]] for part in ("train", "validation"))
+        scores_NC, asked_scores_VC = out_of_fold(x_ND, labels_N, weights_C), head.scores(unseen_ND)
         yield Look(
-            samples=len(seen),
+            samples=done,
             out_of_fold=rows(answered, scores_NC),
             validation=rows(asked, asked_scores_VC),
             held_out=held_out([*answered, *asked], torch.cat([scores_NC, asked_scores_VC])),
         )
-        size *= 2

@@ -6,10 +6,10 @@ from torch import nn
 from roadworthy.model_cards import CheckError, Metric, Row
 
 from .checkpoint import State
+from .precision import autocast
 from .progress import Report
 from .setting import Setting
 from .split import Part
-from .step import autocast
 from .task import Batch, Workload
 from .world import World
 
@@ -49,8 +49,9 @@ def predict(
     n, done = work.size(part), 0
     mine: list[tuple[int, Row]] = []
     for numbers in world.share(work.plain_batches(part)):
+        batch = work.plain_batch(part, numbers)
         with autocast(precision, device):
-            mine += zip(numbers, work.answers(model, work.plain_batch(part, numbers)), strict=True)
+            mine += zip(numbers, work.answers(model, batch), strict=True)
         done += len(numbers)
         report(f"measuring on {part}", min(n, done * world.size), n)
     return _each_once(world.gathered(mine), n, part)

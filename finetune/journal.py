@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from roadworthy.model_cards import Metric, Protocol, Row, score
+from roadworthy.model_cards import Metric, Protocol, Row, Target, score
 
 from . import checkpoint, held_out
 from .checkpoint import State
@@ -43,6 +43,11 @@ class Journal:
         self._saved = time.monotonic()
         self._rate: float | None = None  # examples a second, as of the last evaluation
         self.answers: Sequence[Row] = ()  # to the last evaluation on validation
+
+    @property
+    def target(self) -> Target | None:
+        """What the run is to reach."""
+        return self._rule.target
 
     def evaluated(self, state: State, rows: Sequence[Row], *, look: str | None = None, **metadata: Any) -> Metric:
         """Scores ``rows``, notes the figure, and says in ``state`` whether the target holds now.

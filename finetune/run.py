@@ -222,6 +222,7 @@ def _prepare(
     plan = Plan.of(recipe, work.size("train"))
     groups = task.layer_groups(model)
     freezing = Freezing(model, groups, share=recipe.frozen_share, normalisation=recipe.freeze_normalisation)
+    work.prepare(model, seed=spec.seed, batch_size=recipe.batch_size)
     journal = Journal(
         log=log,
         plan=plan,
