@@ -152,6 +152,8 @@ def _suspects(found: "DataReport") -> Iterator[str]:
         + ", ".join(f"{100 * one.value:.1f} % of {one.part}" for one in check.head_accuracy)
         + ", none of it seen before"
     )
+    if check.weak:
+        yield "  the head is hardly better than always naming the largest class: most of these are its errors"
     for one in check.suspects[:_NAMED]:
         yield f"  {one.name}: labelled {one.given}, looks like {one.suggested} ({100 * one.confidence:.1f} %)"
     if len(check.suspects) > _NAMED:

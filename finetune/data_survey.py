@@ -72,7 +72,7 @@ def survey(
         check, why = _check(found, opened, device, report)
     blocking = list(found.refusals)
     if found.unreadable:
-        blocking.insert(0, f"{len(found.unreadable)} files or rows cannot be read; replace or remove them")
+        blocking.insert(0, f"not everything can be read ({len(found.unreadable)}); replace or remove it")
     return describe(
         found.examples,
         sizes=found.sizes,

@@ -16,6 +16,7 @@ from .held_out import HeldOut
 from .split import PARTS, Part
 
 MISSING = "cleanlab is not installed; suspected label errors need it. Run: pip install 'roadworthy[report]'"
+_LEAST_SKILL = 0.5
 _FILTER = "both"  # the joint estimate and the noise rate have to agree: fewer right labels are suspected
 
 
@@ -44,11 +45,20 @@ class HeadAccuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCheck:
-    """``suspects`` among ``n`` examples, the surest first; ``head_accuracy`` on each part that has any."""
+    """``suspects`` among ``n`` examples, the surest first; ``head_accuracy`` on each part that has any.
+
+    ``skill``: how far the head gets from always naming the largest class (0) to always being right (1).
+    """
 
     n: int
+    skill: float
     head_accuracy: tuple[HeadAccuracy, ...]
     suspects: tuple[Suspect, ...]
+
+    @property
+    def weak(self) -> bool:
+        """Whether the head knows too little of these classes for its word to count against a label."""
+        return self.skill < _LEAST_SKILL
 
 
 def can_check() -> bool:
@@ -59,8 +69,11 @@ def can_check() -> bool:
 def check_labels(answers: HeldOut, labels: Sequence[str]) -> LabelCheck:
     """Finds the labels that the out-of-fold answers contradict."""
     answered = answers.probabilities.argmax(1)
+    largest = float(np.bincount(answers.truths).max() / len(answers.truths))
+    right = float((answered == answers.truths).mean())
     return LabelCheck(
         n=len(answers.names),
+        skill=(right - largest) / (1 - largest) if largest < 1 else 0.0,
         head_accuracy=tuple(_accuracies(answers, answered == answers.truths)),
         suspects=tuple(
             Suspect(
