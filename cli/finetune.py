@@ -67,7 +67,7 @@ def finetune(
     from roadworthy.registry import open_registry, trusted_keys
 
     from .output import and_tensorboard, clocks_document, emit, metric_document, metric_line, note, progress
-    from .run_page import write_run_page
+    from .run_page import leave_run_page
 
     origin: Path | str = start
     reference = None
@@ -104,7 +104,7 @@ def finetune(
             find_learning_rate=find_learning_rate or None,
             find_micro_batch=find_micro_batch or None,
         )
-    write_run_page(result.run)
+    leave_run_page(result.run)
     if json:
         emit(
             {
@@ -121,7 +121,6 @@ def finetune(
             t = result.tts
             typer.echo(f"time: run {t.run:.1f} s, total {t.total:.1f} s, train only {t.train_only:.1f} s")
         typer.echo(f"run: {result.run}")
-        note(f"Look: {result.run / 'report.html'}")
         note(f"Next: roadworthy verify {result.run} --data {data}")
     if target is not None and not result.target_met:
         note(

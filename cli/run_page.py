@@ -12,6 +12,7 @@ from roadworthy.model_cards.metric import told
 from roadworthy.model_cards.recall_plot import recall_plot
 from roadworthy.model_cards.reliability_diagram import reliability_diagram
 
+from .output import note
 from .pages import Tile, rendered, write
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ def write_run_page(run: Path) -> Path:
     html = rendered("run_page.html", **values, shown=show(Path(report.spec.data), names, options=report.spec.options))
     write(run / FILE, html)
     return run / FILE
+
+
+def leave_run_page(run: Path) -> None:
+    """Writes the page where it can be; a run that ended well does not fail over a picture of it."""
+    try:
+        note(f"Look: {write_run_page(run)}")
+    except Exception as error:
+        note(f"roadworthy: no {FILE} for {run} ({error!r}); the run itself is whole.")
 
 
 def _values(report: "RunReport") -> dict[str, Any]:

@@ -78,19 +78,19 @@ class Watched:
         return f", held {met} of {hold}" if hold else ", target met"
 
     def pace(self, now: float) -> list[str]:
-        """Run clock, speed, loss, epoch, time left and memory, each only where it is known."""
+        """Run clock, time left, speed, loss, epoch and memory, each only where it is known."""
         facts, words = self.facts, []
         if "seconds" in facts:
             words.append(clock(float(facts["seconds"])))
+        stage = self.stages.get(MAIN)
+        if stage is not None and (left := stage.left(now)) is not None:
+            words.append(f"{clock(left)} left at most")
         if "rate" in facts:
             words.append(f"{_digits(float(facts['rate']))} examples/s")
         if "loss" in facts:
             words.append(f"loss {float(facts['loss']):.3f}")
         if "epoch" in facts:
             words.append(f"epoch {float(facts['epoch']):.2f}")
-        stage = self.stages.get(MAIN)
-        if stage is not None and (left := stage.left(now)) is not None:
-            words.append(f"{clock(left)} left at most")
         if "memory" in facts:
             most, whole = float(facts["memory"]) / 2**30, float(facts["memory_total"]) / 2**30
             words.append(f"{most:.1f} of {whole:.0f} GiB on the device")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from roadworthy.cli.run_page import leave_run_page
+
 from .conftest import Command, Place
 
 
@@ -108,3 +110,9 @@ def test_a_run_says_how_it_goes(place: Place) -> None:
     line = r"\d+\.\d s  epoch \d\.\d\d  top1 \d+\.\d %  \((out of fold, )?target 20\.0 %(, held [12] of 2)?\)"
     assert len(said) >= 3
     assert all(re.fullmatch(line, one) for one in said[1:3])
+
+
+def test_a_page_that_fails_does_not_fail_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line on stderr, no exception."""
+    leave_run_page(tmp_path / "gone")
+    assert "the run itself is whole" in capsys.readouterr().err

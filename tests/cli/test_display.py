@@ -9,7 +9,7 @@ from rich.console import Console
 from roadworthy.cli.display import shown
 from roadworthy.cli.watched import Watched, clock
 
-EVALUATION = {
+EVALUATION: dict[str, float | str] = {
     "metric": "top1",
     "value": 0.919,
     "look": "validation",

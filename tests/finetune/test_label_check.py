@@ -14,6 +14,7 @@ from sklearn.model_selection import cross_val_predict
 from roadworthy.finetune.examples import Example
 from roadworthy.finetune.held_out import HeldOut, held_out, load, save
 from roadworthy.finetune.label_check import LabelCheck, check_labels
+from roadworthy.finetune.split import Part
 
 LABELS = [f"digit {number}" for number in range(10)]
 Digits = tuple[HeldOut, NDArray[np.int64], NDArray[np.int64]]
@@ -29,7 +30,7 @@ def digits() -> Digits:
     given[wrong] = (given[wrong] + 3) % 10
     probabilities = cross_val_predict(LogisticRegression(max_iter=300), images, given, method="predict_proba", cv=5)
     names = tuple(f"{n}.png" for n in range(len(right)))
-    parts = ("train",) * 600 + ("validation",) * 200
+    parts: tuple[Part, ...] = tuple("train" if n < 600 else "validation" for n in range(800))
     return HeldOut(names=names, parts=parts, truths=given, probabilities=probabilities.astype(np.float32)), right, wrong
 
 
