@@ -53,6 +53,9 @@ def finetune(
     leave_out_leaked: Annotated[
         bool, typer.Option("--leave-out-leaked", help="Do not train on examples that are also in the test part.")
     ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Write TensorBoard events below this folder, under the run's name.")
+    ] = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -63,7 +66,8 @@ def finetune(
     from roadworthy.model_cards import CATALOGUE
     from roadworthy.registry import open_registry, trusted_keys
 
-    from .output import clocks_document, emit, metric_document, metric_line, note, progress
+    from .output import and_tensorboard, clocks_document, emit, metric_document, metric_line, note, progress
+    from .run_page import leave_run_page
 
     origin: Path | str = start
     reference = None
@@ -71,7 +75,8 @@ def finetune(
         origin = Path(start)
     elif start not in CATALOGUE and not start.startswith("timm:") and "/" in start:
         origin, reference = pulled(open_registry(registry), start, trusted_keys(extra=key or ())), start
-    with progress() as report:
+    events = tensorboard / out.resolve().name if tensorboard else None
+    with progress(keep=True) as shown, and_tensorboard(shown, events) as report:
         report("starting torch", 0, 1)
         from roadworthy.finetune import finetune as run
 
@@ -99,6 +104,7 @@ def finetune(
             find_learning_rate=find_learning_rate or None,
             find_micro_batch=find_micro_batch or None,
         )
+    leave_run_page(result.run)
     if json:
         emit(
             {

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .artefact import Exported, export
     from .classifier import Classifier, load
+    from .data_report import DataReport
+    from .data_survey import survey
     from .import_file import import_checkpoint
     from .imported import Imported
     from .run import Finetuned, finetune
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier",
+    "DataReport",
     "Exported",
     "Finetuned",
     "Imported",
@@ -38,11 +41,13 @@ __all__ = [
     "finetune",
     "import_checkpoint",
     "load",
+    "survey",
     "verify",
 ]
 
 _HOME = {
     "Classifier": "classifier",
+    "DataReport": "data_report",
     "Exported": "artefact",
     "Finetuned": "run",
     "Imported": "imported",
@@ -52,6 +57,7 @@ _HOME = {
     "finetune": "run",
     "import_checkpoint": "import_file",
     "load": "classifier",
+    "survey": "data_survey",
     "verify": "verification",
 }
 

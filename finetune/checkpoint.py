@@ -18,8 +18,9 @@ from .choices import Choices
 class Progress:
     """Where a run stands. Changes with every step; the order of the data and all random numbers follow from it.
 
-    ``samples`` counts examples that were learnt from, by a head's fit or by a step; ``history`` is the metric of each evaluation so far, ``train_seconds`` the time spent in steps, ``probed``
-    whether the run has looked for a better way to compute them.
+    ``samples`` counts examples that were learnt from, by a head's fit or by a step; ``history`` is the metric of each
+    evaluation so far, ``train_seconds`` the time spent in steps, ``probed`` whether the run has looked for a better
+    way to compute them.
     """
 
     step: int = 0

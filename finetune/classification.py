@@ -13,6 +13,7 @@ from roadworthy.model_cards import Row
 
 from .examples import Example, Examples
 from .head_fit import fit, out_of_fold
+from .held_out import held_out
 from .progress import Report
 from .split import Part
 from .task import Look
@@ -58,6 +59,7 @@ def fit_head_progressively(
     batches: Mapping[Part, Sequence[Sequence[int]]],
     weights_C: torch.Tensor,
     report: Report,
+    first_look: int | None = None,
 ) -> Iterator[Look]:
     """Fits ``layer`` on more and more of the train part, doubling it, and looks at validation after each fit.
 
@@ -76,7 +78,7 @@ def fit_head_progressively(
     for batch in batches["validation"]:
         compute("validation", batch)
     unseen_ND = torch.cat(found["validation"])
-    size, n = max(_FIRST_LOOK, _PER_CLASS * len(weights_C)), len(parts["train"])
+    size, n = max(_FIRST_LOOK, _PER_CLASS * len(weights_C), first_look or 0), len(parts["train"])
     for batch in batches["train"]:
         compute("train", batch)
         done = len(seen["train"])
@@ -88,9 +90,11 @@ def fit_head_progressively(
         labels_N = torch.tensor([parts["train"][number].truth for number in seen["train"]], device=x_ND.device)
         head = fit(x_ND, labels_N, weights_C)
         head.copy_to(layer)
-        scores_NC = out_of_fold(x_ND, labels_N, weights_C)
+        answered, asked = ([parts[part][number] for number in seen[part]] for part in ("train", "validation"))
+        scores_NC, asked_scores_VC = out_of_fold(x_ND, labels_N, weights_C), head.scores(unseen_ND)
         yield Look(
             samples=done,
-            out_of_fold=rows([parts["train"][number] for number in seen["train"]], scores_NC),
-            validation=rows([parts["validation"][number] for number in seen["validation"]], head.scores(unseen_ND)),
+            out_of_fold=rows(answered, scores_NC),
+            validation=rows(asked, asked_scores_VC),
+            held_out=held_out([*answered, *asked], torch.cat([scores_NC, asked_scores_VC])),
         )

@@ -119,7 +119,9 @@ class ImageWorkload:
         """The most probable class of each image, with its probability."""
         return rows(batch.examples, model(batch.images))
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, first_look: int | None = None
+    ) -> Iterator[Look]:
         """Fits a new linear classifier on the frozen trunk's features."""
         timm_model: Any = model
         head = timm_model.get_classifier()
@@ -136,7 +138,7 @@ class ImageWorkload:
             "train": _in_turn(order(seed, -2, self.size("train")).tolist()),
             "validation": self.plain_batches("validation"),
         }
-        yield from fit_head_progressively(head, features, self._parts, batches, self._weights, report)
+        yield from fit_head_progressively(head, features, self._parts, batches, self._weights, report, first_look)
 
 
 def _in_turn(numbers: Sequence[int]) -> list[list[int]]:

@@ -17,6 +17,7 @@ from . import checkpoint
 from . import recipe as recipes
 from .average import Average
 from .checkpoint import State
+from .data_report import sentence
 from .environment import choose_device, make_deterministic
 from .event_log import EventLog
 from .examples import Dataset, check_parts
@@ -137,6 +138,7 @@ def finished(folder: RunFolder) -> Finetuned:
 def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: Report) -> Finetuned:
     device = choose_device(spec.device)
     make_deterministic(device)
+    report = report if world.leads else silent
     recipe = recipes.from_dict(spec.recipe)
     task = task_called(spec.task)
     if world.leads:
@@ -185,6 +187,7 @@ def _read(
     if spec.leave_out_leaked:
         data = Dataset(examples=data.examples.without_leaked(), payload=data.payload, warm=data.warm)
     check_parts(data.examples)
+    report("data", 1, 1, summary=sentence(data.examples))
     log.event("train_samples", len(data.examples.part("train")))
     log.event("eval_samples", len(data.examples.part("validation")))
     return data
@@ -263,6 +266,7 @@ def _finish(folder: RunFolder, spec: RunSpec, data: Dataset[Any], outcome: Outco
     events.parent.mkdir(exist_ok=True)
     shutil.copyfile(folder.events, events)
     examples = data.examples
+    folder.write_answers(outcome.answers, {e.id: e.name for e in examples.part("validation")})
     described = Data(
         name=Path(spec.data).resolve().stem,
         labels=examples.labels,

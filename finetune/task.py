@@ -17,6 +17,7 @@ from torch import nn
 from roadworthy.model_cards import Protocol, Row, Target
 
 from .examples import Dataset
+from .held_out import HeldOut
 from .inputs import Inputs
 from .model_config import ModelConfig
 from .progress import Report
@@ -34,11 +35,13 @@ class Look:
     """What a warm start came to after ``samples`` training examples: two independent sets of answers.
 
     ``out_of_fold``: each of those examples, answered by a fit that had not seen it. ``validation``: as usual.
+    ``held_out``: both with the probabilities of all classes, where the task has classes.
     """
 
     samples: int
     out_of_fold: Sequence[Row]
     validation: Sequence[Row]
+    held_out: HeldOut | None = None
 
 
 class Workload(Interface[Batch]):
@@ -76,10 +79,13 @@ class Workload(Interface[Batch]):
     def answers(self, model: nn.Module, batch: Batch) -> list[Row]:
         """One row of evidence for each example of the batch."""
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, first_look: int | None = None
+    ) -> Iterator[Look]:
         """Fits what can be fitted without a step of the optimizer, on more and more of the data.
 
-        After each look the model is what the look was measured on; the caller stops when it has seen enough.
+        ``first_look``: how many examples the first fit takes at least. After each look the model is what the look was
+        measured on; the caller stops when it has seen enough.
         """
 
     def names(self, numbers: Sequence[int]) -> list[str]:

@@ -134,7 +134,9 @@ class TextWorkload:
         """The most probable class of each text, with its probability."""
         return rows(batch.examples, self._logits(model, batch))
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, first_look: int | None = None
+    ) -> Iterator[Look]:
         """Fits a new linear classifier on what the encoder hands it."""
         layer = classifier_of(model)
         handed: list[torch.Tensor] = []
@@ -152,7 +154,7 @@ class TextWorkload:
         }
         hook = layer.register_forward_pre_hook(lambda module, inputs: handed.append(inputs[0]))
         try:
-            yield from fit_head_progressively(layer, features, self._parts, batches, self._weights, report)
+            yield from fit_head_progressively(layer, features, self._parts, batches, self._weights, report, first_look)
         finally:
             hook.remove()
 

@@ -8,7 +8,7 @@ from roadworthy.model_cards import Metric, Target
 from .checkpoint import State
 from .evaluation import evaluate
 from .setting import Setting
-from .task import Batch
+from .task import Batch, Look
 
 
 def warm_start(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_start: bool) -> Metric | None:
@@ -33,9 +33,10 @@ def _fit_head(state: State, setting: Setting[Batch]) -> Metric | None:
     had not seen them, and validation. So a target that holds for two evaluations needs both.
     """
     journal, metric = setting.journal, None
+    last: Look | None = None
     looks: list[float] = []
     for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report):
-        state.progress.samples = look.samples
+        last, state.progress.samples = look, look.samples
         journal.evaluating(state)
         inside = journal.evaluated(state, look.out_of_fold, stage="head", look="out-of-fold")
         metric = journal.evaluated(state, look.validation, stage="head")
@@ -44,8 +45,9 @@ def _fit_head(state: State, setting: Setting[Batch]) -> Metric | None:
             break
         if out_of_reach(looks, look.samples, setting.work.size("train"), journal.target):
             break
-    if looks:
-        journal.note("warm_start", state.progress.samples)
+    if last is not None:
+        journal.keep(last)
+        journal.note("warm_start", last.samples)
         state.average.restart(state.model)
     return metric
 
