@@ -1,10 +1,11 @@
 """`roadworthy finetune`: a start and a data folder in, a run with a candidate out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .one_voice import finish_undisturbed, leads
 from .options import (
     DeviceOption,
     JsonOption,
@@ -15,6 +16,9 @@ from .options import (
     is_folder,
     pulled,
 )
+
+if TYPE_CHECKING:
+    from roadworthy.finetune import Finetuned
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +57,9 @@ def finetune(
     leave_out_leaked: Annotated[
         bool, typer.Option("--leave-out-leaked", help="Do not train on examples that are also in the test part.")
     ] = False,
+    shard: Annotated[
+        bool, typer.Option("--shard", help="Split a model too large for one device over torchrun's processes.")
+    ] = False,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -63,7 +70,7 @@ def finetune(
     from roadworthy.model_cards import CATALOGUE
     from roadworthy.registry import open_registry, trusted_keys
 
-    from .output import clocks_document, emit, metric_document, metric_line, note, progress
+    from .output import progress
 
     origin: Path | str = start
     reference = None
@@ -98,7 +105,18 @@ def finetune(
             lora_rank=lora_rank,
             find_learning_rate=find_learning_rate or None,
             find_micro_batch=find_micro_batch or None,
+            shard=shard or None,
         )
+    finish_undisturbed()
+    if leads():
+        _tell(result, data, target, json=json)
+    if target is not None and not result.target_met:
+        raise typer.Exit(1)
+
+
+def _tell(result: "Finetuned", data: Path, target: str | None, *, json: bool) -> None:
+    from .output import clocks_document, emit, metric_document, metric_line, note
+
     if json:
         emit(
             {
@@ -120,4 +138,3 @@ def finetune(
         note(
             f"roadworthy: the target {target} did not hold. Expected it within the epochs; give more --epochs or data."
         )
-        raise typer.Exit(1)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .one_voice import leads
+
 if TYPE_CHECKING:
     from roadworthy.finetune.progress import Report
 
@@ -59,7 +61,7 @@ def progress() -> Iterator["Report"]:
     )
 
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not (console.is_terminal and leads()):
         yield lambda stage, done, total, **facts: None
         return
     columns = (

@@ -17,6 +17,7 @@ from .progress import Report
 from .random_numbers import order
 from .split import Part
 from .task import Look
+from .world import World
 
 _FIRST_LOOK = 256  # training examples; fewer tell too little to stop on
 _PER_CLASS = 16  # and at least so many for each class
@@ -61,10 +62,12 @@ def fit_head_progressively(
     seed: int,
     batches: Callable[[Part, Sequence[int]], list[list[int]]],
     report: Report,
+    world: World,
 ) -> Iterator[Look]:
     """Fits ``layer`` on more and more of the train part, doubling it, and looks at validation after each fit.
 
-    A caller that has seen its target hold stops here, and the features of the rest are never computed.
+    A caller that has seen its target hold stops here, and the features of the rest are never computed. Each process
+    computes some of them, and has all of them for the fit.
     """
     train, validation = parts["train"], parts["validation"]
     shuffled = order(seed, -2, len(train)).tolist()
@@ -73,13 +76,15 @@ def fit_head_progressively(
 
     def computed(part: Part, numbers: Sequence[int]) -> tuple[torch.Tensor, list[int]]:
         nonlocal done
-        pieces, places = [], []
-        for batch in batches(part, numbers):
-            pieces.append(features(part, batch).float())
-            places += batch
+        cut = batches(part, numbers)
+        sizes = [len(batch) for batch in cut]
+        found_ND = torch.zeros(sum(sizes), layer.in_features, device=device)
+        # Rows that other processes compute stay 0 here, so that the sum puts all of them together, bit for bit.
+        for batch, rows_BD in world.share(list(zip(cut, torch.split(found_ND, sizes), strict=True))):
+            rows_BD.copy_(features(part, batch))
             done += len(batch)
-            report("features of the frozen trunk", done, total)
-        return torch.cat(pieces), places
+            report("features of the frozen trunk", min(total, done * world.size), total)
+        return world.summed(found_ND), [number for batch in cut for number in batch]
 
     unseen_ND, unseen = computed("validation", range(len(validation)))
     seen_ND, seen = unseen_ND[:0], list[int]()

@@ -48,7 +48,8 @@ def predict(
     model.eval()
     n, done = work.size(part), 0
     mine: list[tuple[int, Row]] = []
-    for numbers in world.share(work.plain_batches(part)):
+    # Equally many batches in each: the processes of a model that is split go through it together.
+    for numbers in world.even_share(work.plain_batches(part)):
         with autocast(precision, device):
             mine += zip(numbers, work.answers(model, work.plain_batch(part, numbers)), strict=True)
         done += len(numbers)

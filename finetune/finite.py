@@ -17,9 +17,13 @@ _TOGETHER = {"cuda": 8}
 class FiniteLosses:
     """Takes the loss of each step and refuses to go on after one that is infinite or not a number."""
 
-    def __init__(self, device: torch.device, folder: Path, names: Callable[[Sequence[int]], list[str]]) -> None:
+    def __init__(
+        self, device: torch.device, folder: Path, names: Callable[[Sequence[int]], list[str]], *, writes: bool
+    ) -> None:
+        """``folder``: where a bad batch is described, by the one process that ``writes``."""
         self._together = _TOGETHER.get(device.type, 1)
         self._folder = folder
+        self._writes = writes
         self._names = names
         self._unseen: list[tuple[Step, torch.Tensor]] = []
 
@@ -40,22 +44,20 @@ class FiniteLosses:
             return
         step, loss = next((step, loss) for step, loss in waiting if not torch.isfinite(loss))
         path = self._folder / "bad-batch.json"
-        path.write_text(
-            json.dumps(
-                {
-                    "step": step.number,
-                    "epoch": step.epoch,
-                    "seed": step.seed,
-                    "loss": str(loss.item()),
-                    "examples": self._names(step.examples),
-                },
-                indent=1,
-                ensure_ascii=False,
-            ),
-            encoding="utf-8",
-        )
+        if self._writes:
+            self._describe(path, step, loss)
         raise CheckError(
             f"the loss became {loss.item()} at step {step.number}; expected a finite number. The batch is in {path}; "
             "the last checkpoint is kept. Look at its examples, or lower the learning rate with --learning-rate and "
             "start a new run."
         )
+
+    def _describe(self, path: Path, step: Step, loss: torch.Tensor) -> None:
+        document = {
+            "step": step.number,
+            "epoch": step.epoch,
+            "seed": step.seed,
+            "loss": str(loss.item()),
+            "examples": self._names(step.examples),
+        }
+        path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")

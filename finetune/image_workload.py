@@ -23,6 +23,7 @@ from .random_numbers import batches, uniforms
 from .recipe import Recipe
 from .split import Part
 from .task import Look
+from .world import World
 
 _FORWARD = 64  # images in a forward pass without gradients
 
@@ -116,7 +117,7 @@ class ImageWorkload:
         """The most probable class of each image, with its probability."""
         return rows(batch.examples, model(batch.images))
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(self, model: nn.Module, *, seed: int, report: Report, world: World) -> Iterator[Look]:
         """Fits a new linear classifier on the frozen trunk's features."""
         timm_model: Any = model
         head = timm_model.get_classifier()
@@ -130,7 +131,7 @@ class ImageWorkload:
             return found
 
         yield from fit_head_progressively(
-            head, features, self._parts, self._weights, seed=seed, batches=_in_turn, report=report
+            head, features, self._parts, self._weights, seed=seed, batches=_in_turn, report=report, world=world
         )
 
 

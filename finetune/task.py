@@ -21,6 +21,7 @@ from .model_config import ModelConfig
 from .progress import Report
 from .recipe import Recipe
 from .split import Part
+from .world import World
 
 # Whatever one step needs: image tensors and labels, token ids and masks, ragged boxes. Opaque to the loop.
 Batch = TypeVar("Batch")
@@ -71,10 +72,11 @@ class Workload(Interface[Batch]):
     def answers(self, model: nn.Module, batch: Batch) -> list[Row]:
         """One row of evidence for each example of the batch."""
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(self, model: nn.Module, *, seed: int, report: Report, world: World) -> Iterator[Look]:
         """Fits what can be fitted without a step of the optimizer, on more and more of the data.
 
-        After each look the model is what the look was measured on; the caller stops when it has seen enough.
+        After each look the model is what the look was measured on; the caller stops when it has seen enough. The
+        processes of ``world`` share the work, and each yields the same looks.
         """
 
     def names(self, numbers: Sequence[int]) -> list[str]:
@@ -107,7 +109,7 @@ class Task(Interface):
     def read(
         self, data: Path, config: ModelConfig, *, fixed_labels: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[Any]:
-        """Reads a user's data, cached below ``cache``.
+        """Reads a user's data, cached below ``cache``: read again, nothing is written and the data set is ``warm``.
 
         ``fixed_labels``: the classes are the configuration's and stay in its order; otherwise they are the data's.
         """

@@ -22,6 +22,7 @@ from .split import Part
 from .task import Look
 from .token_store import TokenStore
 from .transformers_snapshot import classifier_of
+from .world import World
 
 _TOKENS = 16_384  # in a forward pass without gradients, padding included
 
@@ -109,7 +110,7 @@ class TextWorkload:
         """The most probable class of each text, with its probability."""
         return rows(batch.examples, _logits(model, batch))
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(self, model: nn.Module, *, seed: int, report: Report, world: World) -> Iterator[Look]:
         """Fits a new linear classifier on what the encoder hands it."""
         layer = classifier_of(model)
         handed: list[torch.Tensor] = []
@@ -123,7 +124,7 @@ class TextWorkload:
         hook = layer.register_forward_pre_hook(lambda module, inputs: handed.append(inputs[0]))
         try:
             yield from fit_head_progressively(
-                layer, features, self._parts, self._weights, seed=seed, batches=self._packed, report=report
+                layer, features, self._parts, self._weights, seed=seed, batches=self._packed, report=report, world=world
             )
         finally:
             hook.remove()

@@ -21,7 +21,7 @@ def warm_start(state: State, setting: Setting[Batch], *, new_head: bool, answers
     metric: Metric | None = None
     if new_head and setting.recipe.fit_head_first:
         samples = 0
-        for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report):
+        for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report, world=setting.world):
             samples = look.samples
             setting.journal.evaluating(state)
             seen = {"samples_count": samples, "epoch_num": samples / setting.work.size("train"), "stage": "head"}
@@ -30,6 +30,7 @@ def warm_start(state: State, setting: Setting[Batch], *, new_head: bool, answers
             if state.progress.held:
                 break
         if samples:
+            setting.world.adopt(state.model)
             setting.journal.note("warm_start", samples)
             state.average.restart(state.model)
     if answers_at_start:
