@@ -29,8 +29,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code."""
     try:
-        # Of many processes with the same arguments one explains what is wrong with them.
-        code = app(arguments, standalone_mode=one_voice.leads())
+        code = app(arguments, standalone_mode=not one_voice.is_one_of_many())
         return int(code or 0)
     except SystemExit as exit_:
         return int(exit_.code or 0)
@@ -47,8 +46,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _explain(error: Exception) -> int:
-    if not one_voice.leads() and hasattr(error, "exit_code"):
-        return int(error.exit_code)  # typer's own: wrong usage, which the leading process explains
+    if hasattr(error, "exit_code") and hasattr(error, "show"):  # typer's own, of one process among many: wrong usage
+        one_voice.finish_undisturbed()
+        if one_voice.first_to_say(str(error)):
+            error.show()
+        return int(error.exit_code)
     from roadworthy.finetune.errors import ProcessLostError
     from roadworthy.model_cards.errors import CheckError, InputError, NotFoundError, RoadworthyError
 

@@ -13,12 +13,17 @@ def leads() -> bool:
     return launched().leads
 
 
+def is_one_of_many() -> bool:
+    """Whether torchrun started others beside this process."""
+    return launched().size > 1
+
+
 def finish_undisturbed() -> None:
     """Lets this process end by itself, with its own words and exit code.
 
     torchrun ends all processes as soon as one has ended otherwise than well, even where all are about to.
     """
-    if launched().size > 1:
+    if is_one_of_many():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
@@ -27,13 +32,13 @@ def first_to_say(message: str, *, unless_another_was: bool = False) -> bool:
 
     ``unless_another_was``: no where any message was told, because this one only follows from it.
     """
-    if launched().size == 1:
+    if not is_one_of_many():
         return True
-    import torch.distributed as dist
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, but not typed as such
 
     try:
         # torchrun's own meeting place, which every process knows even before they have met.
-        store = dist.TCPStore(
+        store = TCPStore(
             os.environ["MASTER_ADDR"],
             int(os.environ["MASTER_PORT"]),
             is_master=False,

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed import rendezvous  # type: ignore[attr-defined]  # public, but not typed as such
 
 from roadworthy.model_cards import InputError
 
 from .environment import choose_device
 from .launch import launched
+from .meeting import own_corner
 from .world import World
 
 # The leading process may decode a large data set while the others wait. A partner that died is noticed by its
@@ -23,8 +25,14 @@ def join() -> World:
     if launch.size == 1:
         return World()
     if not dist.is_initialized():
+        store, rank, size = next(rendezvous("env://"))
         # What travels from GPU to GPU goes through nccl, the rest through gloo.
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
+            store=own_corner(store, rank, size),
+            rank=rank,
+            world_size=size,
+        )
     facts = dist.new_group(backend="gloo", timeout=_PATIENCE)
     return World(rank=dist.get_rank(), size=dist.get_world_size(), local_rank=launch.local_rank, facts=facts)
 
