@@ -1,5 +1,7 @@
 """Answers to a whole part of the data: each example once, however many processes share the work."""
 
+import contextlib
+
 import torch
 from torch import nn
 
@@ -8,6 +10,7 @@ from roadworthy.model_cards import CheckError, Metric, Row
 from .checkpoint import State
 from .progress import Report
 from .setting import Setting
+from .sharding import is_sharded
 from .split import Part
 from .step import autocast
 from .task import Batch, Workload
@@ -32,7 +35,6 @@ def evaluate(state: State, setting: Setting[Batch]) -> Metric:
     return setting.journal.evaluated(state, rows)
 
 
-@torch.inference_mode()
 def predict(
     model: nn.Module,
     work: Workload[Batch],
@@ -50,11 +52,16 @@ def predict(
     mine: list[tuple[int, Row]] = []
     # Equally many batches in each: the processes of a model that is split go through it together.
     for numbers in world.even_share(work.plain_batches(part)):
-        with autocast(precision, device):
+        with _without_gradients(model), autocast(precision, device):
             mine += zip(numbers, work.answers(model, work.plain_batch(part, numbers)), strict=True)
         done += len(numbers)
         report(f"measuring on {part}", min(n, done * world.size), n)
     return _each_once(world.gathered(mine), n, part)
+
+
+def _without_gradients(model: nn.Module) -> contextlib.AbstractContextManager[None]:
+    # The buffers that a split model is put together in are made once, and training needs them later.
+    return torch.no_grad() if is_sharded(model) else torch.inference_mode()
 
 
 def _each_once(numbered: list[tuple[int, Row]], n: int, part: Part) -> list[Row]:

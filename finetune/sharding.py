@@ -21,7 +21,8 @@ def shard(model: nn.Module, groups: Sequence[Sequence[str]], world: World, devic
     """Splits ``model`` in place and moves its parts to ``device``, one of ``groups`` of parameters after another."""
     mesh = init_device_mesh(device.type, (world.size,))
     for module in (*_layers(model, groups), model):
-        fully_shard(module, mesh=mesh)
+        # Taken apart again after each forward pass, the outermost too: between steps every parameter is a part.
+        fully_shard(module, mesh=mesh, reshard_after_forward=True)
     for part in model.modules():
         if isinstance(part, FSDPModule):
             # Losses are divided by the whole batch already, so gradients are added up and not averaged.
