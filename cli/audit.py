@@ -1,11 +1,16 @@
 """`roadworthy audit`: replay everything that can be checked without data, GPU or torch."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import JsonOption, KeyOption, RegistryOption, is_folder, pulled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from securesystemslib.signer import Key
 
 
 def register(app: typer.Typer) -> None:
@@ -14,12 +19,14 @@ def register(app: typer.Typer) -> None:
 
 
 def audit(
-    subject: Annotated[str, typer.Argument(metavar="DIR|REF", help="A snapshot folder, a run, or a reference.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="DIR|REF", help="A snapshot folder, run or export, or a reference.")
+    ],
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check digests, signature, metric, clocks and card of a snapshot."""
+    """Check digests, signature, metric, clocks and card of a snapshot, or those of an export."""
     from roadworthy.model_cards import audit as check
     from roadworthy.registry import open_registry, trusted_keys
 
@@ -29,6 +36,9 @@ def audit(
     folder = Path(subject) if is_folder(subject) else pulled(open_registry(registry), subject, keys)
     if (folder / "run.json").is_file():
         folder = folder / "candidate"
+    if (folder / "verification.json").is_file():
+        _audit_export(folder, keys, json)
+        return
     result = check(folder, keys)
     metric = result.certificate.claim.metric if result.certificate else None
     if json:
@@ -49,3 +59,18 @@ def audit(
         typer.echo(f"{'yes' if result.ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}")
     if not result.ok:
         raise typer.Exit(1)
+
+
+def _audit_export(folder: Path, keys: "Sequence[Key]", json: bool) -> None:
+    from roadworthy.model_cards.artefact import check
+
+    from .output import emit, metric_document, metric_line
+
+    record = check(folder, keys)  # what does not hold is an error with its reason, and exit code 1
+    metric = record.artefact.metric
+    if json:
+        emit({"ok": True, "reasons": (), "metric": metric_document(metric), "opened_by": record.artefact.opened_by})
+    else:
+        typer.echo(
+            f"yes: {metric_line(metric)}, run by {record.artefact.opened_by}; {len(record.files)} files as signed"
+        )

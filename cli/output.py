@@ -39,12 +39,13 @@ def clocks_document(clocks: Any) -> dict[str, Any] | None:
     return {name: getattr(clocks, name) for name in ("run", "total", "train_only")}
 
 
-def metric_line(metric: Any) -> str:
+def metric_line(metric: Any, *, with_protocol: bool = True) -> str:
     """``top1 94.32 % (92.21 % to 95.90 %, n = 634, image-top1-…@1)``."""
     from roadworthy.model_cards.metric import told
 
     value, low, high = (told(metric.name, figure) for figure in (metric.value, metric.low, metric.high))
-    return f"{metric.name} {value} ({low} to {high}, n = {metric.n}, {metric.protocol})"
+    under = f", {metric.protocol}" if with_protocol else ""
+    return f"{metric.name} {value} ({low} to {high}, n = {metric.n}{under})"
 
 
 @contextlib.contextmanager

@@ -20,19 +20,24 @@ def show(
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show one version: metric, time-to-solution, data, parent, files."""
+    """Show one version: metric, time-to-solution, data, parent, files, performance records."""
+    from dataclasses import asdict
+
     from roadworthy.registry import open_registry, trusted_keys
+    from roadworthy.registry import performance as records_of
     from roadworthy.registry import show as find
 
     from .output import emit, metric_line, note, write_page
+    from .performance import recorded_document, tell_recorded
 
-    opened = open_registry(registry)
+    opened, keys = open_registry(registry), trusted_keys(extra=key or ())
     details = find(opened, reference)
+    records = records_of(opened, details.reference, keys)
     if html is not None:
-        write_page(pulled(opened, reference, trusted_keys(extra=key or ())), html)
+        write_page(pulled(opened, reference, keys), html)
         note(f"Card: {html}")
     if json:
-        emit(details)
+        emit({**asdict(details), "performance": [recorded_document(recorded) for recorded in records]})
         return
     lines = [
         ("reference", str(details.reference)),
@@ -54,6 +59,9 @@ def show(
         typer.echo(f"{name:<18}{value}")
     for file in details.files:
         typer.echo(f"{'':<18}{file.sha256[:16]}  {file.size:>12,}  {file.path}")
+    for recorded in records:
+        typer.echo("")
+        tell_recorded(recorded)
 
 
 def _yes(value: bool) -> str:

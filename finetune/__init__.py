@@ -19,18 +19,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .artefact import Exported, export
     from .classifier import Classifier, load
     from .import_file import Imported, import_checkpoint
     from .run import Finetuned, finetune
+    from .speed import bench
     from .verification import Verified, verify
 
-__all__ = ["Classifier", "Finetuned", "Imported", "Verified", "finetune", "import_checkpoint", "load", "verify"]
+__all__ = [
+    "Classifier",
+    "Exported",
+    "Finetuned",
+    "Imported",
+    "Verified",
+    "bench",
+    "export",
+    "finetune",
+    "import_checkpoint",
+    "load",
+    "verify",
+]
 
 _HOME = {
     "Classifier": "classifier",
+    "Exported": "artefact",
     "Finetuned": "run",
     "Imported": "import_file",
     "Verified": "verification",
+    "bench": "speed",
+    "export": "artefact",
     "finetune": "run",
     "import_checkpoint": "import_file",
     "load": "classifier",

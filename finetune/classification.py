@@ -3,7 +3,7 @@
 Shapes: B batch, N examples, D features, C classes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -14,7 +14,6 @@ from roadworthy.model_cards import Row
 from .examples import Example, Examples
 from .head_fit import fit, out_of_fold
 from .progress import Report
-from .random_numbers import order
 from .split import Part
 from .task import Look
 from .world import World
@@ -56,50 +55,55 @@ def rows(examples: Sequence[Example], logits_BC: torch.Tensor) -> list[Row]:
 def fit_head_progressively(
     layer: nn.Linear,
     features: Features,
-    parts: dict[Part, tuple[Example, ...]],
+    parts: Mapping[Part, Sequence[Example]],
+    batches: Mapping[Part, Sequence[Sequence[int]]],
     weights_C: torch.Tensor,
-    *,
-    seed: int,
-    batches: Callable[[Part, Sequence[int]], list[list[int]]],
     report: Report,
     world: World,
 ) -> Iterator[Look]:
     """Fits ``layer`` on more and more of the train part, doubling it, and looks at validation after each fit.
 
+    ``batches``: every example of train, shuffled, and of validation, in the batches that features are computed in.
     A caller that has seen its target hold stops here, and the features of the rest are never computed. Each process
     computes some of them, and has all of them for the fit.
     """
-    train, validation = parts["train"], parts["validation"]
-    shuffled = order(seed, -2, len(train)).tolist()
-    total, done = len(train) + len(validation), 0
-    device = layer.weight.device
+    total, done = len(parts["train"]) + len(parts["validation"]), 0
 
-    def computed(part: Part, numbers: Sequence[int]) -> tuple[torch.Tensor, list[int]]:
+    def computed(part: Part, cut: Sequence[Sequence[int]]) -> torch.Tensor:
         nonlocal done
-        cut = batches(part, numbers)
         sizes = [len(batch) for batch in cut]
-        found_ND = torch.zeros(sum(sizes), layer.in_features, device=device)
+        found_ND = torch.zeros(sum(sizes), layer.in_features, device=layer.weight.device)
         # Rows that other processes compute stay 0 here, so that the sum puts all of them together, bit for bit.
         for batch, rows_BD in world.share(list(zip(cut, torch.split(found_ND, sizes), strict=True))):
             rows_BD.copy_(features(part, batch))
             done += len(batch)
             report("features of the frozen trunk", min(total, done * world.size), total)
-        return world.summed(found_ND), [number for batch in cut for number in batch]
+        return world.summed(found_ND)
 
-    unseen_ND, unseen = computed("validation", range(len(validation)))
-    seen_ND, seen = unseen_ND[:0], list[int]()
-    size = max(_FIRST_LOOK, _PER_CLASS * len(weights_C))
-    while len(seen) < len(train):
-        # What would be left over for a last look of less than half its size is taken along.
-        upto = size if size + size // 2 <= len(train) else len(train)
-        more_ND, more = computed("train", shuffled[len(seen) : upto])
-        seen_ND, seen = torch.cat([seen_ND, more_ND]), seen + more
-        labels_N = torch.tensor([train[n].truth for n in seen], device=device)
-        head = fit(seen_ND, labels_N, weights_C)
+    unseen_ND = computed("validation", batches["validation"])
+    unseen = [parts["validation"][number] for batch in batches["validation"] for number in batch]
+    x_ND, seen = unseen_ND[:0], list[Example]()
+    for group in _between_looks(batches["train"], max(_FIRST_LOOK, _PER_CLASS * len(weights_C))):
+        x_ND = torch.cat([x_ND, computed("train", group)])
+        seen += [parts["train"][number] for batch in group for number in batch]
+        labels_N = torch.tensor([example.truth for example in seen], device=x_ND.device)
+        head = fit(x_ND, labels_N, weights_C)
         head.copy_to(layer)
         yield Look(
             samples=len(seen),
-            out_of_fold=rows([train[n] for n in seen], out_of_fold(seen_ND, labels_N, weights_C)),
-            validation=rows([validation[n] for n in unseen], head.scores(unseen_ND)),
+            out_of_fold=rows(seen, out_of_fold(x_ND, labels_N, weights_C)),
+            validation=rows(unseen, head.scores(unseen_ND)),
         )
-        size *= 2
+
+
+def _between_looks(batches: Sequence[Sequence[int]], first: int) -> Iterator[list[Sequence[int]]]:
+    """Batches in the groups after which to look: ``first`` examples, and then each time twice as many as before."""
+    n, size, done = sum(map(len, batches)), first, 0
+    group: list[Sequence[int]] = []
+    for batch in batches:
+        group.append(batch)
+        done += len(batch)
+        # What would be left over for a last look of less than half its size is taken along.
+        if done == n or (done >= size and n - done >= done // 2):
+            yield group
+            size, group = 2 * done, []

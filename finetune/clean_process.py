@@ -6,17 +6,17 @@ expected figure. Progress goes to stdout, one JSON list a line.
 """
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from roadworthy.model_cards import RoadworthyError, Row, evidence
+from roadworthy.model_cards import Row, evidence
 from roadworthy.model_cards.evidence import fingerprint_of
 from roadworthy.model_cards.snapshot import list_files
 
+from .clean_answer import answer, say
 from .clean_request import REQUEST, Measured, Request
 from .environment import choose_device, describe, make_deterministic
 from .evaluation import predict
@@ -34,7 +34,7 @@ def measure(request: Request) -> Measured:
     opened = open_snapshot(snapshot, device=device.type)
     config = opened.config
     data = opened.task.read(
-        Path(request.data), config, fixed_labels=True, options=request.options, cache=out / "cache", report=_say
+        Path(request.data), config, fixed_labels=True, options=request.options, cache=out / "cache", report=say
     )
     rows = _answers(opened, data, device)
     (out / "test.jsonl").write_bytes(evidence.dump(rows))
@@ -59,7 +59,7 @@ def measure(request: Request) -> Measured:
 
 def _answers(opened: Opened, data: Dataset[Any], device: torch.device) -> list[Row]:
     work = opened.task.workload(data, opened.config, None, device)
-    return predict(opened.model, work, "test", device, _say)
+    return predict(opened.model, work, "test", device, say)
 
 
 def _measure_parent(request: Request, child: Opened, data: Dataset[Any], device: torch.device) -> str | None:
@@ -77,21 +77,10 @@ def _measure_parent(request: Request, child: Opened, data: Dataset[Any], device:
     return None
 
 
-def _say(stage: str, done: int, total: int, **facts: float | str) -> None:
-    if done % 16 == 0 or done == total:
-        print(json.dumps([stage, done, total]), flush=True)
-
-
 def main(argument: str) -> int:
-    """Entry point; a refusal is written to ``out``, so that the caller can raise it as its own."""
+    """Entry point."""
     request = REQUEST.validate_json(argument)
-    out = Path(request.out)
-    try:
-        result: dict[str, Any] = {"measured": dataclasses.asdict(measure(request))}
-    except RoadworthyError as error:
-        result = {"error": type(error).__name__, "message": str(error)}
-    (out / "result.json").write_text(json.dumps(result), encoding="utf-8")
-    return 0
+    return answer(Path(request.out), lambda: measure(request))
 
 
 if __name__ == "__main__":

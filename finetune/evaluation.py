@@ -8,11 +8,11 @@ from torch import nn
 from roadworthy.model_cards import CheckError, Metric, Row
 
 from .checkpoint import State
+from .precision import autocast
 from .progress import Report
 from .setting import Setting
 from .sharding import is_sharded
 from .split import Part
-from .step import autocast
 from .task import Batch, Workload
 from .world import World
 
@@ -52,8 +52,9 @@ def predict(
     mine: list[tuple[int, Row]] = []
     # Equally many batches in each: the processes of a model that is split go through it together.
     for numbers in world.even_share(work.plain_batches(part)):
+        batch = work.plain_batch(part, numbers)
         with _without_gradients(model), autocast(precision, device):
-            mine += zip(numbers, work.answers(model, work.plain_batch(part, numbers)), strict=True)
+            mine += zip(numbers, work.answers(model, batch), strict=True)
         done += len(numbers)
         report(f"measuring on {part}", min(n, done * world.size), n)
     return _each_once(world.gathered(mine), n, part)

@@ -18,7 +18,7 @@ class FiniteLosses:
     """Takes the loss of each step and refuses to go on after one that is infinite or not a number."""
 
     def __init__(
-        self, device: torch.device, folder: Path, names: Callable[[Sequence[int]], list[str]], *, writes: bool
+        self, device: torch.device, folder: Path, names: Callable[[Sequence[int]], list[str]], *, writes: bool = True
     ) -> None:
         """``folder``: where a bad batch is described, by the one process that ``writes``."""
         self._together = _TOGETHER.get(device.type, 1)

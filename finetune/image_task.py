@@ -14,12 +14,14 @@ from torch import nn
 from roadworthy.model_cards import InputError, Target
 from roadworthy.model_cards.catalogue import CATALOGUE
 from roadworthy.model_cards.protocol import with_metric
+from roadworthy.model_cards.snapshot import CONFIG
 
 from . import image_recipes, timm_snapshot
 from .examples import Dataset
 from .image_data import read_images
 from .image_folder import list_folder
 from .image_workload import ImageWorkload
+from .inputs import Inputs
 from .model_config import ModelConfig
 from .pixel_store import PixelStore
 from .progress import Report
@@ -32,6 +34,7 @@ class ImageTask:
 
     name = timm_snapshot.TASK
     options = frozenset({"image_size"})
+    config_files = (CONFIG,)
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is timm's form."""
@@ -126,6 +129,17 @@ class ImageTask:
         if from_scratch:
             return image_recipes.from_scratch(on_gpu=on_gpu, batch_size=batch_size or 256)
         return image_recipes.small_data(on_gpu=on_gpu)
+
+    def example(self, config: ModelConfig, batch_size: int, device: torch.device) -> Inputs:
+        """Normal noise, float32 [B, 3, S, S], channels last."""
+        size = int(str(config.protocol.parameters["crop"]))
+        noise = torch.randn(batch_size, 3, size, size, generator=torch.Generator().manual_seed(0))
+        images = noise.to(device).contiguous(memory_format=torch.channels_last)
+        return Inputs(tensors=(images,), names=("images",), example=f"{size} x {size} pixels", variable={0: "batch"})
+
+    def traceable(self, model: nn.Module) -> nn.Module:
+        """The model itself: images in, logits out."""
+        return model
 
     def workload(
         self, data: Dataset[PixelStore], config: ModelConfig, recipe: Recipe | None, device: torch.device

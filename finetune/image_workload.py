@@ -19,7 +19,7 @@ from .examples import Dataset, Example
 from .folding import folded
 from .pixel_store import PixelStore
 from .progress import Report
-from .random_numbers import batches, uniforms
+from .random_numbers import batches, order, uniforms
 from .recipe import Recipe
 from .split import Part
 from .task import Look
@@ -66,13 +66,16 @@ class ImageWorkload:
         """Paths of training images, relative to the data folder."""
         return [self._parts["train"][n].name for n in numbers]
 
+    def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
+        """Nothing: every epoch sees other crops."""
+
     def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
         """Shuffled batches."""
         return batches(seed, epoch, self.size("train"), batch_size)
 
     def plain_batches(self, part: Part) -> list[list[int]]:
         """In order, so many at a time as a forward pass takes."""
-        return _in_turn(part, range(self.size(part)))
+        return _in_turn(range(self.size(part)))
 
     def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> ImageBatch:
         """Random resized crops, mirrored or not, as (seed, epoch, number) says."""
@@ -130,10 +133,12 @@ class ImageWorkload:
             found: torch.Tensor = trunk.forward_head(trunk.forward_features(images), pre_logits=True)
             return found
 
-        yield from fit_head_progressively(
-            head, features, self._parts, self._weights, seed=seed, batches=_in_turn, report=report, world=world
-        )
+        batches: dict[Part, list[list[int]]] = {
+            "train": _in_turn(order(seed, -2, self.size("train")).tolist()),
+            "validation": self.plain_batches("validation"),
+        }
+        yield from fit_head_progressively(head, features, self._parts, batches, self._weights, report, world)
 
 
-def _in_turn(part: Part, numbers: Sequence[int]) -> list[list[int]]:
+def _in_turn(numbers: Sequence[int]) -> list[list[int]]:
     return [list(numbers[start : start + _FORWARD]) for start in range(0, len(numbers), _FORWARD)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from roadworthy.model_cards import Metric, Protocol, Row, score
+from roadworthy.model_cards import Metric, Protocol, Row, Target, score
 
 from . import checkpoint
 from .checkpoint import State
@@ -38,6 +38,11 @@ class Journal:
         self._log, self._plan, self._rule, self._protocol = log, plan, rule, protocol
         self._path, self._report, self._world, self._device = path, report, world, device
         self._saved = time.monotonic()
+
+    @property
+    def target(self) -> Target | None:
+        """What the run is to reach."""
+        return self._rule.target
 
     def continued(self, state: State) -> None:
         """The run goes on with this world's processes; where the last steps were taken by more or fewer, it says so."""

@@ -38,11 +38,13 @@ def better_choices(state: State, setting: Setting[Batch]) -> Decision:
     best, measured = state.choices, dict[str, Any]({"seconds_left": round(left, 1)})
     if _TRIED * per_step > _SHARE * left:
         return Decision(choices=best, why="too little is left to measure anything", measured=measured)
+    # Memory formats differ in what a convolution's kernel has: four dimensions.
+    has_kernels = any(parameter.ndim == 4 for parameter in state.model.parameters())
     with without_trace(state.model):
         lay_out(state.model, best)
         fastest = seconds_of(state.model, setting, step, best)
         measured["as_begun"] = fastest and round(fastest, 4)
-        for name, tried in _candidates(best, setting, left):
+        for name, tried in _candidates(best, setting, left, has_kernels=has_kernels):
             lay_out(state.model, tried)
             seconds = _seconds_if_it_works(state, setting, step, tried)
             measured[name] = seconds if isinstance(seconds, str) else round(seconds, 4)
@@ -51,10 +53,13 @@ def better_choices(state: State, setting: Setting[Batch]) -> Decision:
     return Decision(choices=best, why="measured on the run's next batch", measured=measured)
 
 
-def _candidates(now: Choices, setting: Setting[Batch], left: float) -> Iterator[tuple[str, Choices]]:
+def _candidates(
+    now: Choices, setting: Setting[Batch], left: float, *, has_kernels: bool
+) -> Iterator[tuple[str, Choices]]:
     if now.precision == "float32" and setting.world.same(_has_bfloat16(setting.device)):
         yield "bfloat16", dataclasses.replace(now, precision="bfloat16")
-    yield "contiguous", dataclasses.replace(now, channels_last=False)
+    if has_kernels:
+        yield "contiguous", dataclasses.replace(now, channels_last=False)
     if _SHARE * left > _COMPILE_SECONDS:
         yield "compiled", dataclasses.replace(now, compiled=True)
 

@@ -108,7 +108,7 @@ def finetune(
         if folder.is_run:
             check_same(folder, data=Path(data), target=goal, seed=seed)
             return folder.read_spec()
-        spec = specify(
+        begun = specify(
             start,
             data=Path(data),
             target=goal,
@@ -120,8 +120,8 @@ def finetune(
             processes=world.size,
         )
         folder.check_empty()
-        folder.write_spec(spec)
-        return spec
+        folder.write_spec(begun)
+        return folder.read_spec()
 
     spec = world.led(settled)
     with world.together():
@@ -248,6 +248,8 @@ def _prepare(
     freezing = Freezing(model, groups, share=recipe.frozen_share, normalisation=recipe.freeze_normalisation)
     if split:
         shard(model, groups, world, device)
+    else:
+        work.prepare(model, seed=spec.seed, batch_size=recipe.batch_size)
     journal = Journal(
         log=log,
         plan=plan,

@@ -1,8 +1,6 @@
 """One step of the optimizer: micro-batches, gradients over all processes, a way out of full memory."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -12,8 +10,10 @@ from roadworthy.model_cards import CheckError
 from .checkpoint import State
 from .choices import Decision
 from .gradients import average_statistics, clip, sum_gradients
+from .memory import is_out_of_memory
 from .optimizer import schedule, set_learning_rate
 from .plan import Step
+from .precision import autocast
 from .setting import Setting
 from .sharding import is_sharded
 from .task import Batch
@@ -95,8 +95,8 @@ def _accumulate(
                 part = weight * work.loss(model, batch) / units
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
-    except RuntimeError as error:  # torch.OutOfMemoryError is one
-        if not _is_out_of_memory(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         if is_sharded(model):  # the others wait for its layers and cannot begin the step again
             raise CheckError(
@@ -105,15 +105,3 @@ def _accumulate(
             ) from error
         return None
     return loss
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    # torch has a class of its own for GPUs only; the CPU's allocator says it in words.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-@contextlib.contextmanager
-def autocast(precision: str, device: torch.device) -> Iterator[None]:
-    """Matrix products in ``precision``; weights stay float32."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        yield

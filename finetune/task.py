@@ -17,6 +17,7 @@ from torch import nn
 from roadworthy.model_cards import Protocol, Row, Target
 
 from .examples import Dataset
+from .inputs import Inputs
 from .model_config import ModelConfig
 from .progress import Report
 from .recipe import Recipe
@@ -50,6 +51,10 @@ class Workload(Interface[Batch]):
 
     def size(self, part: Part) -> int:
         """How many examples a part has."""
+
+    def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
+        """Called once before training, with the model as it will be trained: what requires no gradient never changes,
+        so its results may be kept."""
 
     def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
         """The batches of an epoch by example number, a function of the arguments alone."""
@@ -94,6 +99,10 @@ class Task(Interface):
     def options(self) -> frozenset[str]:
         """The options that it understands."""
 
+    @property
+    def config_files(self) -> tuple[str, ...]:
+        """A snapshot's files besides its weights that say how inputs are made and what outputs mean."""
+
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether a snapshot with this ``config.json`` is of this task."""
 
@@ -137,6 +146,12 @@ class Task(Interface):
 
     def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
         """The recipe for a run of which nothing else is said."""
+
+    def example(self, config: ModelConfig, batch_size: int, device: torch.device) -> Inputs:
+        """A batch of the protocol's size, the same at every call, whose contents do not matter."""
+
+    def traceable(self, model: nn.Module) -> nn.Module:
+        """The model as a function of ``example``'s tensors by position, to its scores: what an export traces."""
 
     def workload(
         self, data: Dataset[Any], config: ModelConfig, recipe: Recipe | None, device: torch.device

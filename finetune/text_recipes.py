@@ -6,7 +6,7 @@ from .recipe import Recipe
 def small_data(*, on_gpu: bool) -> Recipe:
     """Fine-tuning an encoder of the BERT family: head first, then the upper layers, batches of like length.
 
-    Where each choice comes from is measured in docs/decisions/0007-text-recipe.md.
+    Why it goes this way is in docs/decisions/0010-the-fast-road.md.
     """
     return Recipe(
         name="text-small-data",

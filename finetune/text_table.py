@@ -56,9 +56,9 @@ def read_table(root: Path, *, text: str | None = None, label: str | None = None)
     columns: Columns | None = None
     for path, part in files:
         records = _records(path)
-        names, first = next(records, ((), None))
+        names, _ = next(records, ((), None))
         columns = choose_columns(path, names, text=text, label=label)
-        for number, record in enumerate([first, *(r for _, r in records)], start=1):
+        for number, (_, record) in enumerate(records, start=1):
             if record is None:
                 continue
             where = f"{path.name}:{number}"
@@ -99,7 +99,7 @@ def _files(root: Path) -> tuple[frozenset[Part], list[tuple[Path, Part | None]]]
 
 
 def _records(path: Path) -> Iterator[tuple[Sequence[str], Mapping[str, Any] | None]]:
-    """(column names, record) for each row; a file without rows gives its names once, with no record."""
+    """The column names with no record, then the names with each record."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         yield from _parquet(path)

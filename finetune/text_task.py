@@ -14,9 +14,11 @@ from torch import nn
 
 from roadworthy.model_cards import InputError, Target
 from roadworthy.model_cards.protocol import text_accuracy, with_metric
+from roadworthy.model_cards.snapshot import CONFIG
 
 from . import text_recipes, transformers_snapshot
 from .examples import Dataset
+from .inputs import Inputs
 from .model_config import ModelConfig
 from .progress import Report
 from .recipe import Recipe
@@ -25,10 +27,23 @@ from .text_data import read_texts
 from .text_table import read_table
 from .text_workload import TextWorkload
 from .token_store import TokenStore
-from .tokenizer import open_tokenizer
+from .tokenizer import FILES, open_tokenizer
 
 # encoder.layer.3.attention… in BERT, transformer.layer.3… in DistilBERT, layers.3… in ModernBERT
 _LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|blocks)\.(\d+)\.")
+
+
+class _Logits(nn.Module):
+    """A model of transformers as a function of tensors, to a tensor."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """[B, C]."""
+        logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits
 
 
 class TextTask:
@@ -36,6 +51,7 @@ class TextTask:
 
     name = transformers_snapshot.TASK
     options = frozenset({"max_length", "text_column", "label_column"})
+    config_files = (CONFIG, *FILES)
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is an encoder of transformers."""
@@ -99,6 +115,8 @@ class TextTask:
         """With low-rank adapters beside every linear layer, where the recipe has a rank (LoRA, arXiv 2106.09685)."""
         if recipe.lora_rank is None:
             return model
+        import warnings
+
         import peft
 
         settings = peft.LoraConfig(
@@ -107,7 +125,10 @@ class TextTask:
             lora_alpha=2 * recipe.lora_rank,
             target_modules="all-linear",
         )
-        adapted: nn.Module = peft.get_peft_model(model, settings)
+        with warnings.catch_warnings():
+            # peft asks transformers for a name that it has deprecated; its users need not hear of it.
+            warnings.simplefilter("ignore", FutureWarning)
+            adapted: nn.Module = peft.get_peft_model(model, settings)
         return adapted
 
     def merged(self, model: nn.Module) -> nn.Module:
@@ -132,6 +153,19 @@ class TextTask:
     def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
         """Head first, then the upper layers."""
         return text_recipes.small_data(on_gpu=on_gpu)
+
+    def example(self, config: ModelConfig, batch_size: int, device: torch.device) -> Inputs:
+        """Texts of the protocol's full length: token ids and mask, int64 [B, L]."""
+        length = int(str(config.protocol.parameters["max_length"]))
+        drawn = torch.Generator().manual_seed(0)
+        ids = torch.randint(0, int(config.settings["vocab_size"]), (batch_size, length), generator=drawn)
+        tensors = (ids.to(device), torch.ones_like(ids, device=device))
+        names = ("input_ids", "attention_mask")
+        return Inputs(tensors=tensors, names=names, example=f"{length} tokens", variable={0: "batch", 1: "tokens"})
+
+    def traceable(self, model: nn.Module) -> nn.Module:
+        """Ids and mask in, logits out."""
+        return _Logits(model)
 
     def workload(
         self, data: Dataset[TokenStore], config: ModelConfig, recipe: Recipe | None, device: torch.device

@@ -15,6 +15,7 @@ from roadworthy.model_cards import Protocol, Row
 
 from .classification import class_weights, fit_head_progressively, rows, summed_loss
 from .examples import Dataset, Example
+from .frozen_trunk import FrozenTrunk, split_off
 from .progress import Report
 from .random_numbers import batches_by_length
 from .recipe import Recipe
@@ -29,10 +30,11 @@ _TOKENS = 16_384  # in a forward pass without gradients, padding included
 
 @dataclass(frozen=True, slots=True)
 class TextBatch:
-    """Token ids and attention mask, int64 [B, L], and the examples they come from."""
+    """Attention mask int64 [B, L], and token ids int64 [B, L], or the frozen trunk's states [B, L, D] of them."""
 
     ids: torch.Tensor
     mask: torch.Tensor
+    states: torch.Tensor | None
     labels: torch.Tensor
     examples: tuple[Example, ...]
 
@@ -53,6 +55,7 @@ class TextWorkload:
         self._lengths = data.payload.lengths
         self._recipe = recipe
         self._device = device
+        self._trunk: FrozenTrunk | None = None
         self._weights = class_weights(data.examples, recipe.class_weights if recipe else "equal", device)
 
     def size(self, part: Part) -> int:
@@ -62,6 +65,22 @@ class TextWorkload:
     def names(self, numbers: Sequence[int]) -> list[str]:
         """File and row of training texts."""
         return [self._parts["train"][n].name for n in numbers]
+
+    def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
+        """Splits off the layers that stay as they are; each text goes through them once."""
+        chunks = [
+            [self._parts[part][number].row for number in batch]
+            for part in self._parts
+            for batch in (self._first_epoch(seed, batch_size) if part == "train" else self.plain_batches(part))
+        ]
+        precision = self._recipe.precision if self._recipe else "float32"
+        self._trunk = split_off(model, self._tokens, chunks, precision)
+
+    def _first_epoch(self, seed: int, batch_size: int) -> list[list[int]]:
+        """The first epoch's batches, and whatever is left of the train part after them."""
+        batches = self.epoch(seed=seed, epoch=0, batch_size=batch_size)
+        left = sorted(set(range(self.size("train"))) - {number for batch in batches for number in batch})
+        return batches + (self._packed("train", left) if left else [])
 
     def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
         """Shuffled batches of texts of like length."""
@@ -93,9 +112,15 @@ class TextWorkload:
     def plain_batch(self, part: Part, numbers: Sequence[int]) -> TextBatch:
         """Texts cut off at the protocol's length, padded to the batch's longest."""
         examples = tuple(self._parts[part][n] for n in numbers)
-        ids, mask = self._tokens.batch(torch.tensor([e.row for e in examples], device=self._device))
-        labels = torch.tensor([e.truth for e in examples], device=self._device)
-        return TextBatch(ids=ids, mask=mask, labels=labels, examples=examples)
+        rows = [e.row for e in examples]
+        ids, mask = self._tokens.batch(torch.tensor(rows, device=self._device))
+        return TextBatch(
+            ids=ids,
+            mask=mask,
+            states=self._trunk.states(rows) if self._trunk else None,
+            labels=torch.tensor([e.truth for e in examples], device=self._device),
+            examples=examples,
+        )
 
     def units(self, batch: TextBatch) -> int:
         """The texts of the batch."""
@@ -104,11 +129,11 @@ class TextWorkload:
     def loss(self, model: nn.Module, batch: TextBatch) -> torch.Tensor:
         """Cross-entropy, added up over the batch."""
         smoothing = self._recipe.label_smoothing if self._recipe else 0.0
-        return summed_loss(_logits(model, batch), batch.labels, self._weights, smoothing)
+        return summed_loss(self._logits(model, batch), batch.labels, self._weights, smoothing)
 
     def answers(self, model: nn.Module, batch: TextBatch) -> list[Row]:
         """The most probable class of each text, with its probability."""
-        return rows(batch.examples, _logits(model, batch))
+        return rows(batch.examples, self._logits(model, batch))
 
     def warm_start(self, model: nn.Module, *, seed: int, report: Report, world: World) -> Iterator[Look]:
         """Fits a new linear classifier on what the encoder hands it."""
@@ -117,19 +142,25 @@ class TextWorkload:
 
         def features(part: Part, numbers: Sequence[int]) -> torch.Tensor:
             handed.clear()
-            _logits(model, self.plain_batch(part, numbers))
+            self._logits(model, self.plain_batch(part, numbers))
             return handed[0]
 
         model.eval()
+        # The first epoch's own batches, so that what the trunk makes of them here is not made again.
+        batches: dict[Part, list[list[int]]] = {
+            "train": self._first_epoch(seed, self._recipe.batch_size if self._recipe else 32),
+            "validation": self.plain_batches("validation"),
+        }
         hook = layer.register_forward_pre_hook(lambda module, inputs: handed.append(inputs[0]))
         try:
-            yield from fit_head_progressively(
-                layer, features, self._parts, self._weights, seed=seed, batches=self._packed, report=report, world=world
-            )
+            yield from fit_head_progressively(layer, features, self._parts, batches, self._weights, report, world)
         finally:
             hook.remove()
 
-
-def _logits(model: nn.Module, batch: TextBatch) -> torch.Tensor:
-    logits: torch.Tensor = model(input_ids=batch.ids, attention_mask=batch.mask).logits
-    return logits
+    def _logits(self, model: nn.Module, batch: TextBatch) -> torch.Tensor:
+        if self._trunk is not None and batch.states is not None:
+            return self._trunk.logits(batch.states, batch.mask)
+        answer = model(input_ids=batch.ids, attention_mask=batch.mask)
+        # An exported model answers with the tensor itself.
+        logits: torch.Tensor = getattr(answer, "logits", answer)
+        return logits

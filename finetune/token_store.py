@@ -27,12 +27,16 @@ class TokenStore:
         """The same on another device."""
         return TokenStore(ids=self.ids.to(device), offset=self.offset.to(device), pad=self.pad)
 
-    def batch(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(token ids, attention mask) of the texts in ``rows``, int64 [B, L], padded on the right."""
+    def places(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Where the tokens of the texts in ``rows`` lie in ``ids``, int64 [B, L], and which are real, bool [B, L]."""
         start_B, end_B = self.offset[rows], self.offset[rows + 1]
         longest = int((end_B - start_B).max())
         length = -(-longest // _MULTIPLE) * _MULTIPLE
         place_BL = start_B[:, None] + torch.arange(length, device=self.ids.device)
         mask_BL = place_BL < end_B[:, None]
-        ids_BL = self.ids[place_BL.clamp(max=len(self.ids) - 1)].long()
-        return ids_BL.masked_fill(~mask_BL, self.pad), mask_BL.long()
+        return place_BL.clamp(max=len(self.ids) - 1), mask_BL
+
+    def batch(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(token ids, attention mask) of the texts in ``rows``, int64 [B, L], padded on the right."""
+        place_BL, mask_BL = self.places(rows)
+        return self.ids[place_BL].long().masked_fill(~mask_BL, self.pad), mask_BL.long()

@@ -5,11 +5,7 @@ everything into a certificate, signs it and renders the card.
 """
 
 import hashlib
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +14,7 @@ from pathlib import Path
 
 from securesystemslib.signer import CryptoSigner
 
-from roadworthy.model_cards import CheckError, InputError, Metric, StorageError, Target, card, clocks, errors, evidence
+from roadworthy.model_cards import CheckError, InputError, Metric, StorageError, Target, card, clocks, evidence
 from roadworthy.model_cards.audit import compare_rows
 from roadworthy.model_cards.certificate import (
     Certificate,
@@ -44,12 +40,10 @@ from roadworthy.model_cards.snapshot import (
     pictures_in,
 )
 
+from . import clean_call
 from .clean_request import MEASURED, REQUEST, Measured, Request
 from .progress import Report, silent
 from .run_folder import RunData, RunFolder, RunSpec
-
-# What a process needs to find its libraries and its GPU, and nothing that training may have set.
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT", "OMP_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,33 +132,10 @@ def _of_data(spec: RunSpec | None) -> dict[str, str | int]:
 
 
 def _in_clean_process(request: Request, report: Report) -> Measured:
-    aside = Path(request.out)
     if request.parent is not None and not Path(request.parent).is_dir():
         raise InputError(f"the parent snapshot {request.parent} is gone; expected it to compare with. Pull it again.")
-    environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | {"HF_HUB_OFFLINE": "1"}
-    command = [
-        sys.executable,
-        "-I",
-        "-m",
-        "roadworthy.finetune.clean_process",
-        REQUEST.dump_json(request).decode(),
-    ]
-    with subprocess.Popen(
-        command, env=environment, cwd=aside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            report(*json.loads(line))
-        trouble = process.stderr.read() if process.stderr else ""
-    if process.returncode != 0:
-        raise StorageError(
-            f"the clean process ended with status {process.returncode}; expected evidence. Its last words: "
-            f"{trouble.strip().splitlines()[-1] if trouble.strip() else 'none'}. Nothing was certified."
-        )
-    document = json.loads((aside / "result.json").read_text(encoding="utf-8"))
-    if "error" in document:
-        raise getattr(errors, document["error"])(document["message"])
-    return MEASURED.validate_json(json.dumps(document["measured"]))
+    asked = REQUEST.dump_json(request).decode()
+    return MEASURED.validate_python(clean_call.call("clean_process", asked, Path(request.out), report))
 
 
 def _certify(

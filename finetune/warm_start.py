@@ -1,6 +1,9 @@
 """What happens before the first step: a head on frozen features, which may be all that the target needs."""
 
-from roadworthy.model_cards import Metric
+import math
+from collections.abc import Sequence
+
+from roadworthy.model_cards import Metric, Target
 
 from .checkpoint import State
 from .evaluation import evaluate
@@ -11,29 +14,52 @@ from .task import Batch
 def warm_start(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_start: bool) -> Metric | None:
     """Fits a new head where the recipe says so, or measures one that was trained already.
 
-    Each look counts as two evaluations, independent of one another: the training examples, answered by fits that
-    had not seen them, and validation. So a target that holds for two evaluations needs both, and the run may
-    stop here.
-
     Returns:
         The last validation metric, if any was measured.
     """
     metric: Metric | None = None
     if new_head and setting.recipe.fit_head_first:
-        samples = 0
-        for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report, world=setting.world):
-            samples = look.samples
-            setting.journal.evaluating(state)
-            seen = {"samples_count": samples, "epoch_num": samples / setting.work.size("train"), "stage": "head"}
-            setting.journal.evaluated(state, look.out_of_fold, **seen, look="out-of-fold")
-            metric = setting.journal.evaluated(state, look.validation, **seen)
-            if state.progress.held:
-                break
-        if samples:
-            setting.world.adopt(state.model)
-            setting.journal.note("warm_start", samples)
-            state.average.restart(state.model)
+        metric = _fit_head(state, setting)
     if answers_at_start:
         metric = evaluate(state, setting)
     state.progress.warm_started = True
     return metric
+
+
+def _fit_head(state: State, setting: Setting[Batch]) -> Metric | None:
+    """Looks at a head fitted on more and more examples, until the target holds or is out of reach.
+
+    Each look counts as two evaluations, independent of one another: the training examples, answered by fits that
+    had not seen them, and validation. So a target that holds for two evaluations needs both.
+    """
+    journal, metric, samples = setting.journal, None, 0
+    looks: list[float] = []
+    for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report, world=setting.world):
+        samples = look.samples
+        journal.evaluating(state)
+        seen = {"samples_count": samples, "epoch_num": samples / setting.work.size("train"), "stage": "head"}
+        inside = journal.evaluated(state, look.out_of_fold, **seen, look="out-of-fold")
+        metric = journal.evaluated(state, look.validation, **seen)
+        looks.append((inside.value + metric.value) / 2)
+        if state.progress.held:
+            break
+        if out_of_reach(looks, samples, setting.work.size("train"), journal.target):
+            break
+    if samples:
+        setting.world.adopt(state.model)
+        journal.note("warm_start", samples)
+        state.average.restart(state.model)
+    return metric
+
+
+def out_of_reach(looks: Sequence[float], samples: int, total: int, target: Target | None) -> bool:
+    """Whether a head alone will not meet the target, however many of the examples it is fitted on.
+
+    ``looks`` are shares, one for each doubling. Each doubling to come is granted the last one's gain and a standard
+    error more: sqrt(p (1 - p) / n) of a share of n examples, so that bad luck is no reason to give up.
+    """
+    if target is None or target.relation != ">=" or len(looks) < 2:
+        return False
+    share = min(max(looks[-1], 0.0), 1.0)
+    gain = max(looks[-1] - looks[-2], 0.0) + math.sqrt(share * (1 - share) / samples)
+    return looks[-1] + gain * math.log2(max(1.0, total / samples)) < target.threshold

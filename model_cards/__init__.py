@@ -10,13 +10,17 @@ A claim is measured elsewhere; here it is scored, bound, signed, rendered and au
     '0.9 [0.596, 0.982] n=10'
 """
 
+from .agreement import Agreement
+from .artefact import Artefact, ArtefactRecord
 from .audit import Audit, audit
 from .catalogue import CATALOGUE, System
 from .certificate import Certificate, Claim
 from .convergence import Convergence, compare_convergence
 from .errors import CheckError, DamagedError, InputError, NotFoundError, RoadworthyError, StorageError
 from .evidence import Row
+from .latency import Latency
 from .metric import Metric
+from .performance import Performance, PerformanceRecord, PrecisionAccuracy
 from .protocol import Protocol, image_top1, score, text_accuracy, with_metric
 from .series import Attempt, Series, series_of
 from .snapshot import FileEntry, list_files
@@ -25,6 +29,9 @@ from .target import Target
 
 __all__ = [
     "CATALOGUE",
+    "Agreement",
+    "Artefact",
+    "ArtefactRecord",
     "Attempt",
     "Audit",
     "Certificate",
@@ -35,9 +42,13 @@ __all__ = [
     "FileEntry",
     "InputError",
     "Interval",
+    "Latency",
     "Metric",
     "NotFoundError",
     "PairedComparison",
+    "Performance",
+    "PerformanceRecord",
+    "PrecisionAccuracy",
     "Protocol",
     "RoadworthyError",
     "Row",

@@ -8,12 +8,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from . import canonical
+from . import statement
 from .clocks import Clocks as Clocks  # a part of the claim, so it is found here too
 from .convergence import Convergence
-from .errors import DamagedError
 from .metric import Metric
 from .protocol import Protocol
 from .series import Series
@@ -21,7 +20,6 @@ from .snapshot import FileEntry
 from .statistics import PairedComparison
 from .target import Target
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:roadworthy:certificate:v1"
 
 
@@ -157,36 +155,9 @@ class Certificate:
     claim: Claim
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Digest:
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Annotations:
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
-    name: str
-    digest: _Digest
-    annotations: _Annotations
-
-
 def to_statement(certificate: Certificate) -> bytes:
     """The canonical bytes that are signed."""
-    return canonical.dump(
-        {
-            "_type": STATEMENT_TYPE,
-            "subject": [
-                {"name": f.path, "digest": {"sha256": f.sha256}, "annotations": {"size": f.size}}
-                for f in certificate.files
-            ],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": _signed(certificate.claim),
-        }
-    )
+    return statement.dump(certificate.files, PREDICATE_TYPE, _signed(certificate.claim))
 
 
 def _signed(claim: Claim) -> dict[str, Any]:
@@ -203,30 +174,10 @@ def from_statement(data: bytes) -> Certificate:
     Raises:
         DamagedError: not canonical, another type, or a field missing, unknown or of the wrong type.
     """
-    document = canonical.parse(data, "the certificate's statement")
-    if not isinstance(document, dict) or set(document) != {"_type", "subject", "predicateType", "predicate"}:
-        raise DamagedError("the certificate's statement is not an in-toto statement. Publish the version again.")
-    if (document["_type"], document["predicateType"]) != (STATEMENT_TYPE, PREDICATE_TYPE):
-        raise DamagedError(
-            f"the certificate is a {document['predicateType']!r}; expected {PREDICATE_TYPE!r}. "
-            "Upgrade roadworthy, or publish the version again."
-        )
-    try:
-        subjects = _SUBJECTS.validate_python(document["subject"])
-        claim = _CLAIM.validate_python(document["predicate"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DamagedError(f"the certificate's field {place!r} is wrong: {first['msg']}.") from error
-    files = tuple(FileEntry(path=s.name, size=s.annotations.size, sha256=s.digest.sha256) for s in subjects)
-    certificate = Certificate(files=files, claim=claim)
-    # What was dropped, filled in or converted on the way in ("5" for 5) shows on the way out.
-    if to_statement(certificate) != data:
-        raise DamagedError(
-            "the certificate has fields, or values of a type, that this release does not know. "
-            "Upgrade roadworthy, or publish the version again."
-        )
-    return certificate
+    files, claim = statement.parse(
+        data, PREDICATE_TYPE, _CLAIM, "the certificate", "publish the version again", _signed
+    )
+    return Certificate(files=files, claim=claim)
 
 
 def claim_to_dict(claim: Claim) -> dict[str, Any]:
@@ -234,5 +185,4 @@ def claim_to_dict(claim: Claim) -> dict[str, Any]:
     return dataclasses.asdict(claim)
 
 
-_SUBJECTS = TypeAdapter(tuple[_Subject, ...])
 _CLAIM = TypeAdapter(Claim)

@@ -33,42 +33,42 @@ def seal(payload: bytes, signer: CryptoSigner) -> bytes:
     return canonical.dump(envelope.to_dict())
 
 
-def open_envelope(data: bytes, keys: Sequence[Key]) -> Opened:
-    """Opens an envelope that one of ``keys`` has signed.
+def open_envelope(data: bytes, keys: Sequence[Key], what: str = "the certificate") -> Opened:
+    """Opens an envelope that one of ``keys`` has signed. ``what`` it is, messages say.
 
     Raises:
         DamagedError: not an envelope, or not in the one form that ``seal`` writes.
         CheckError: no signature of a trusted key holds.
     """
-    envelope = _read(data)
+    envelope = _read(data, what)
     signed_by = sorted(envelope.signatures)
     held = tuple(key.keyid for key in keys if key.keyid in envelope.signatures and _holds(envelope, key))
     if held:
         return Opened(payload=envelope.payload, signers=held)
     if set(signed_by) & {key.keyid for key in keys}:
-        raise CheckError("the certificate's signature does not match its text: it was edited after it was signed.")
+        raise CheckError(f"{what}'s signature does not match its text: it was edited after it was signed.")
     raise CheckError(
-        f"the certificate is signed by {', '.join(k[:16] for k in signed_by) or 'nobody'}, a key you have not "
+        f"{what} is signed by {', '.join(k[:16] for k in signed_by) or 'nobody'}, a key you have not "
         "trusted. Get the publisher's public key over a channel you trust and pass it with --key FILE."
     )
 
 
-def payload_of(data: bytes) -> bytes:
+def payload_of(data: bytes, what: str = "the certificate") -> bytes:
     """The payload of an envelope whose signature is not looked at: to show, never to believe."""
-    return _read(data).payload
+    return _read(data, what).payload
 
 
-def _read(data: bytes) -> Envelope:
-    document: Any = canonical.parse(data, "the certificate's envelope")
+def _read(data: bytes, what: str) -> Envelope:
+    document: Any = canonical.parse(data, f"{what}'s envelope")
     try:
         envelope = Envelope.from_dict(document)
         # base64 has more than one spelling of the same bytes; only the canonical one is accepted.
         same = canonical.dump(envelope.to_dict()) == data and all(isinstance(k, str) for k in envelope.signatures)
         base64.b64decode(document["payload"], validate=True) if same else None
     except (AttributeError, KeyError, TypeError, ValueError, SignatureError) as error:
-        raise DamagedError(f"certificate.json is not a signed envelope ({error}).") from error
+        raise DamagedError(f"{what} is not a signed envelope ({error}).") from error
     if not same or envelope.payload_type != PAYLOAD_TYPE:
-        raise DamagedError("certificate.json is not in the form it was signed in: it was edited.")
+        raise DamagedError(f"{what} is not in the form it was signed in: it was edited.")
     return envelope
 
 

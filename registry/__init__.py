@@ -25,6 +25,7 @@ from .intake import Objection
 from .keys import home, signing_key, trusted_keys
 from .manifest import Manifest
 from .memory_store import MemoryStore
+from .performance import Recorded, add_performance, performance
 from .publish import Published, import_draft, publish
 from .pull import pull
 from .reference import Reference, Version
@@ -43,15 +44,18 @@ __all__ = [
     "Move",
     "Objection",
     "Published",
+    "Recorded",
     "Reference",
     "Registry",
     "Store",
     "TimeToSolution",
     "Version",
+    "add_performance",
     "home",
     "import_draft",
     "models",
     "open_registry",
+    "performance",
     "publish",
     "pull",
     "show",

@@ -1,14 +1,16 @@
 """Where things lie in a store.
 
     <root>/
-      blobs/sha256/<aa>/<64 hex>                            a file's bytes, by digest
-      versions/<namespace>/<name>/<x.y.z>.json              manifest of a certified version
-      drafts/<namespace>/<name>/<00000001>.json             manifest of an uncertified draft; the newest is @main
-      aliases/<namespace>/<name>/<alias>/<00000001>.json    one move of an alias; the newest is where it points
-      tmp/                                                  files being written; never listed
+      blobs/sha256/<aa>/<64 hex>                               a file's bytes, by digest
+      versions/<namespace>/<name>/<x.y.z>.json                 manifest of a certified version
+      drafts/<namespace>/<name>/<00000001>.json                manifest of an uncertified draft; the newest is @main
+      aliases/<namespace>/<name>/<alias>/<00000001>.json       one move of an alias; the newest is where it points
+      performance/<namespace>/<name>/<x.y.z>/<00000001>.json   a signed performance record, beside its version
+      tmp/                                                     files being written; never listed
 
 A key is created once and never overwritten. The blobs of a version come first and its manifest last, so
-what has a manifest is whole. A numbered folder is a log: whoever creates entry N + 1 has moved it.
+what has a manifest is whole. A numbered folder is a log: whoever creates entry N + 1 has moved it, or has
+added to it.
 """
 
 import re
@@ -17,7 +19,7 @@ from typing import Literal
 
 from .store import Store
 
-Kind = Literal["versions", "drafts", "aliases"]
+Kind = Literal["versions", "drafts", "aliases", "performance"]
 
 TEMPORARY = "tmp"
 _DIGITS = 8  # enough for 99,999,999 moves, and numbers sort as text
@@ -25,6 +27,7 @@ _DOCUMENT = {
     "versions": re.compile(r"versions/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+\.json"),
     "drafts": re.compile(r"drafts/[^/]+/[^/]+/[0-9]{8}\.json"),
     "aliases": re.compile(r"aliases/[^/]+/[^/]+/[^/]+/[0-9]{8}\.json"),
+    "performance": re.compile(r"performance/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9]{8}\.json"),
 }
 
 

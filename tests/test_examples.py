@@ -26,6 +26,10 @@ ROAD: tuple[Any, ...] = (
     registry.models,
     registry.show,
     registry.pull,
+    finetune.bench,
+    registry.add_performance,
+    registry.performance,
+    finetune.export,
     registry,
     model_cards,
 )

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("models", "show", "pull", "finetune", "verify", "audit", "publish", "import", "demo")
+COMMANDS = ("models", "show", "pull", "finetune", "verify", "audit", "publish", "bench", "export", "import", "demo")
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
