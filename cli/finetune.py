@@ -1,10 +1,11 @@
 """`roadworthy finetune`: a start and a data folder in, a run with a candidate out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .one_voice import finish_undisturbed, leads
 from .options import (
     DeviceOption,
     JsonOption,
@@ -15,6 +16,9 @@ from .options import (
     is_folder,
     pulled,
 )
+
+if TYPE_CHECKING:
+    from roadworthy.finetune import Finetuned
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +60,9 @@ def finetune(
     tensorboard: Annotated[
         Path | None, typer.Option(help="Write TensorBoard events below this folder, under the run's name.")
     ] = None,
+    shard: Annotated[
+        bool, typer.Option("--shard", help="Split a model too large for one device over torchrun's processes.")
+    ] = False,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -66,8 +73,7 @@ def finetune(
     from roadworthy.model_cards import CATALOGUE
     from roadworthy.registry import open_registry, trusted_keys
 
-    from .output import and_tensorboard, clocks_document, emit, metric_document, metric_line, note, progress
-    from .run_page import leave_run_page
+    from .output import and_tensorboard, progress
 
     origin: Path | str = start
     reference = None
@@ -103,8 +109,21 @@ def finetune(
             lora_rank=lora_rank,
             find_learning_rate=find_learning_rate or None,
             find_micro_batch=find_micro_batch or None,
+            shard=shard or None,
         )
-    leave_run_page(result.run)
+    finish_undisturbed()
+    if leads():
+        from .run_page import leave_run_page
+
+        leave_run_page(result.run)
+        _tell(result, data, target, json=json)
+    if target is not None and not result.target_met:
+        raise typer.Exit(1)
+
+
+def _tell(result: "Finetuned", data: Path, target: str | None, *, json: bool) -> None:
+    from .output import clocks_document, emit, metric_document, metric_line, note
+
     if json:
         emit(
             {
@@ -126,4 +145,3 @@ def finetune(
         note(
             f"roadworthy: the target {target} did not hold. Expected it within the epochs; give more --epochs or data."
         )
-        raise typer.Exit(1)

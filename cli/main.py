@@ -5,7 +5,21 @@ import sys
 
 import typer
 
-from . import audit, bench, data, demo, export, finetune, import_checkpoint, models, publish, pull, show, verify
+from . import (
+    audit,
+    bench,
+    data,
+    demo,
+    export,
+    finetune,
+    import_checkpoint,
+    models,
+    one_voice,
+    publish,
+    pull,
+    show,
+    verify,
+)
 
 app = typer.Typer(
     name="roadworthy",
@@ -29,12 +43,13 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code."""
     try:
-        code = app(arguments, standalone_mode=True)
+        code = app(arguments, standalone_mode=not one_voice.is_one_of_many())
         return int(code or 0)
     except SystemExit as exit_:
         return int(exit_.code or 0)
     except KeyboardInterrupt:
-        print("roadworthy: stopped. The same command goes on where it was.", file=sys.stderr)
+        if one_voice.leads():
+            print("roadworthy: stopped. The same command goes on where it was.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has gone (`| head`); python would complain once more at exit.
@@ -45,14 +60,23 @@ def run(arguments: list[str]) -> int:
 
 
 def _explain(error: Exception) -> int:
+    if hasattr(error, "exit_code") and hasattr(error, "show"):  # typer's own, of one process among many: wrong usage
+        one_voice.finish_undisturbed()
+        if one_voice.first_to_say(str(error)):
+            error.show()
+        return int(error.exit_code)
+    from roadworthy.finetune.errors import ProcessLostError
     from roadworthy.model_cards.errors import CheckError, InputError, NotFoundError, RoadworthyError
 
     if not isinstance(error, RoadworthyError):
         raise error
-    print(f"roadworthy: {error}", file=sys.stderr)
+    one_voice.finish_undisturbed()
+    reasons = error.reasons[1:] if isinstance(error, CheckError) else ()
+    if one_voice.first_to_say(str(error), unless_another_was=isinstance(error, ProcessLostError)):
+        print(
+            f"roadworthy: {error}", *(f"  also: {reason}" for reason in reasons), sep="\n", file=sys.stderr, flush=True
+        )
     if isinstance(error, CheckError):
-        for reason in error.reasons[1:]:
-            print(f"  also: {reason}", file=sys.stderr)
         return NO
     return BAD_INPUT if isinstance(error, (InputError, NotFoundError)) else STORAGE
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .one_voice import leads
+
 if TYPE_CHECKING:
     from roadworthy.finetune.progress import Report
 
@@ -55,6 +57,10 @@ def progress(*, keep: bool = False) -> Iterator["Report"]:
     from rich.console import Console
 
     from .display import shown
+
+    if not leads():
+        yield lambda stage, done, total, **facts: None
+        return
 
     with shown(Console(stderr=True), keep=keep) as report:
         yield report

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from .sharding import laid_like, own_part
+
 
 class Average:
     """What training changes, averaged: parameters that are trained, and floating-point buffers."""
@@ -25,7 +27,8 @@ class Average:
         """average = decay * average + (1 - decay) * weights, after each step."""
         if self._decay is not None:
             now = _changing(model)
-            torch._foreach_lerp_(list(self._average.values()), [now[name] for name in self._average], 1 - self._decay)
+            held, new = ([own_part(values[name]) for name in self._average] for values in (self._average, now))
+            torch._foreach_lerp_(held, new, 1 - self._decay)
 
     @contextlib.contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:
@@ -48,7 +51,7 @@ class Average:
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """From a checkpoint."""
         for name, value in state.items():
-            self._average[name].copy_(value)
+            self._average[name].copy_(laid_like(value, self._average[name]))
 
 
 def _changing(model: nn.Module) -> dict[str, torch.Tensor]:

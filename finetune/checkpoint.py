@@ -12,6 +12,7 @@ from roadworthy.model_cards import StorageError
 
 from .average import Average
 from .choices import Choices
+from .sharding import laid_like, whole
 
 
 @dataclass(kw_only=True)
@@ -20,7 +21,7 @@ class Progress:
 
     ``samples`` counts examples that were learnt from, by a head's fit or by a step; ``history`` is the metric of each
     evaluation so far, ``train_seconds`` the time spent in steps, ``probed`` whether the run has looked for a better
-    way to compute them.
+    way to compute them, ``processes`` how many took the last steps.
     """
 
     step: int = 0
@@ -30,6 +31,7 @@ class Progress:
     history: list[float] = field(default_factory=list)
     held: bool = False
     probed: bool = False
+    processes: int = 0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -43,19 +45,24 @@ class State:
     progress: Progress = field(default_factory=Progress)
 
 
-def save(path: Path, state: State) -> None:
+def save(path: Path, state: State, *, writes: bool = True) -> None:
     """Writes a checkpoint beside ``path`` and moves it into place.
+
+    Every process of a run calls this, because of a model that is split over them; one of them ``writes``.
 
     Raises:
         StorageError: the disk is full or read-only; the checkpoint before this one is untouched.
     """
     document = {
         "progress": vars(state.progress),
-        "model": state.model.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "average": state.average.state(),
+        # Whole tensors, so that a run may go on with another number of processes.
+        "model": whole(state.model.state_dict()),
+        "optimizer": whole(state.optimizer.state_dict()),
+        "average": whole(state.average.state()),
         "choices": asdict(state.choices),
     }
+    if not writes:
+        return
     aside = path.with_suffix(".tmp")
     try:
         with aside.open("wb") as file:
@@ -76,9 +83,23 @@ def restore(path: Path, state: State) -> bool:
     if not path.is_file():
         return False
     document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    state.model.load_state_dict(document["model"])
-    state.optimizer.load_state_dict(document["optimizer"])
+    now = state.model.state_dict()
+    state.model.load_state_dict({name: laid_like(value, now[name]) for name, value in document["model"].items()})
+    state.optimizer.load_state_dict(_laid_like_parameters(document["optimizer"], state.optimizer))
     state.average.load(document["average"])
     state.choices = Choices(**document["choices"])
     state.progress = Progress(**document["progress"])
     return True
+
+
+def _laid_like_parameters(document: dict[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """An optimizer's moments, split over the processes as its parameters are; they are numbered as those are."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    moments = {
+        number: {
+            name: laid_like(value, parameters[number]) if value.shape == parameters[number].shape else value
+            for name, value in values.items()
+        }
+        for number, values in document["state"].items()
+    }
+    return {"state": moments, "param_groups": document["param_groups"]}

@@ -17,6 +17,7 @@ from .held_out import held_out
 from .progress import Report
 from .split import Part
 from .task import Look
+from .world import World
 
 _FIRST_LOOK = 256  # training examples; fewer tell too little to stop on
 _PER_CLASS = 16  # and at least so many for each class
@@ -59,42 +60,54 @@ def fit_head_progressively(
     batches: Mapping[Part, Sequence[Sequence[int]]],
     weights_C: torch.Tensor,
     report: Report,
+    world: World,
     first_look: int | None = None,
 ) -> Iterator[Look]:
     """Fits ``layer`` on more and more of the train part, doubling it, and looks at validation after each fit.
 
     ``batches``: every example of train, shuffled, and of validation, in the batches that features are computed in.
-    A caller that has seen its target hold stops here, and the features of the rest are never computed.
+    A caller that has seen its target hold stops here, and the features of the rest are never computed. Each process
+    computes some of them, and has all of them for the fit.
     """
-    total = len(parts["train"]) + len(parts["validation"])
-    seen: dict[Part, list[int]] = {"train": [], "validation": []}
-    found: dict[Part, list[torch.Tensor]] = {"train": [], "validation": []}
+    total, done = len(parts["train"]) + len(parts["validation"]), 0
 
-    def compute(part: Part, batch: Sequence[int]) -> None:
-        found[part].append(features(part, batch).float())
-        seen[part] += batch
-        report("features of the frozen trunk", sum(map(len, seen.values())), total)
+    def computed(part: Part, cut: Sequence[Sequence[int]]) -> torch.Tensor:
+        nonlocal done
+        sizes = [len(batch) for batch in cut]
+        found_ND = torch.zeros(sum(sizes), layer.in_features, device=layer.weight.device)
+        # Rows that other processes compute stay 0 here, so that the sum puts all of them together, bit for bit.
+        for batch, rows_BD in world.share(list(zip(cut, torch.split(found_ND, sizes), strict=True))):
+            rows_BD.copy_(features(part, batch))
+            done += len(batch)
+            report("features of the frozen trunk", min(total, done * world.size), total)
+        return world.summed(found_ND)
 
-    for batch in batches["validation"]:
-        compute("validation", batch)
-    unseen_ND = torch.cat(found["validation"])
-    size, n = max(_FIRST_LOOK, _PER_CLASS * len(weights_C), first_look or 0), len(parts["train"])
-    for batch in batches["train"]:
-        compute("train", batch)
-        done = len(seen["train"])
-        # What would be left over for a last look of less than half its size is taken along.
-        if done < n and (done < size or n - done < done // 2):
-            continue
-        size = 2 * done
-        x_ND = torch.cat(found["train"])
-        labels_N = torch.tensor([parts["train"][number].truth for number in seen["train"]], device=x_ND.device)
+    unseen_ND = computed("validation", batches["validation"])
+    unseen = [parts["validation"][number] for batch in batches["validation"] for number in batch]
+    x_ND, seen = unseen_ND[:0], list[Example]()
+    for group in _between_looks(batches["train"], max(_FIRST_LOOK, _PER_CLASS * len(weights_C), first_look or 0)):
+        x_ND = torch.cat([x_ND, computed("train", group)])
+        seen += [parts["train"][number] for batch in group for number in batch]
+        labels_N = torch.tensor([example.truth for example in seen], device=x_ND.device)
         head = fit(x_ND, labels_N, weights_C)
         head.copy_to(layer)
-        answered, asked = ([parts[part][number] for number in seen[part]] for part in ("train", "validation"))
-        scores_NC, asked_scores_VC = out_of_fold(x_ND, labels_N, weights_C), head.scores(unseen_ND)
+        scores_NC, unseen_scores_VC = out_of_fold(x_ND, labels_N, weights_C), head.scores(unseen_ND)
         yield Look(
-            samples=done,
-            out_of_fold=rows(answered, scores_NC),
-            validation=rows(asked, asked_scores_VC),
-            held_out=held_out([*answered, *asked], torch.cat([scores_NC, asked_scores_VC])),
+            samples=len(seen),
+            out_of_fold=rows(seen, scores_NC),
+            validation=rows(unseen, unseen_scores_VC),
+            held_out=held_out([*seen, *unseen], torch.cat([scores_NC, unseen_scores_VC])),
         )
+
+
+def _between_looks(batches: Sequence[Sequence[int]], first: int) -> Iterator[list[Sequence[int]]]:
+    """Batches in the groups after which to look: ``first`` examples, and then each time twice as many as before."""
+    n, size, done = sum(map(len, batches)), first, 0
+    group: list[Sequence[int]] = []
+    for batch in batches:
+        group.append(batch)
+        done += len(batch)
+        # What would be left over for a last look of less than half its size is taken along.
+        if done == n or (done >= size and n - done >= done // 2):
+            yield group
+            size, group = 2 * done, []

@@ -25,6 +25,7 @@ from .open_model import Opened, open_snapshot
 from .progress import Report, silent
 from .task import Options
 from .text_task import TextTask, tokenizer_of
+from .world import World
 
 _THUMBNAIL = 32  # pixels; without a start the decoded copies are only counted
 _NO_START = "no start was given; with --start REF or DIR its features tell which labels to suspect"
@@ -185,7 +186,8 @@ def _check(
     whole = dataclasses.replace(examples, members=tuple(_not_tested(e) for e in examples.members))
     data = Dataset(examples=whole, payload=found.payload, warm=False)
     work = opened.task.workload(data, config, None, choose_device(device))
-    looks = list(work.warm_start(model, seed=0, report=report, first_look=len(whole.part("train"))))
+    first_look = len(whole.part("train"))
+    looks = list(work.warm_start(model, seed=0, report=report, world=World(), first_look=first_look))
     if not looks or looks[-1].held_out is None:
         return None, f"{config.architecture} has no linear head that could be fitted on frozen features"
     part_of = {example.name: example.part for example in examples.members}

@@ -1,5 +1,7 @@
 """Answers to a whole part of the data: each example once, however many processes share the work."""
 
+import contextlib
+
 import torch
 from torch import nn
 
@@ -9,6 +11,7 @@ from .checkpoint import State
 from .precision import autocast
 from .progress import Report
 from .setting import Setting
+from .sharding import is_sharded
 from .split import Part
 from .task import Batch, Workload
 from .world import World
@@ -32,7 +35,6 @@ def evaluate(state: State, setting: Setting[Batch]) -> Metric:
     return setting.journal.evaluated(state, rows)
 
 
-@torch.inference_mode()
 def predict(
     model: nn.Module,
     work: Workload[Batch],
@@ -48,13 +50,19 @@ def predict(
     model.eval()
     n, done = work.size(part), 0
     mine: list[tuple[int, Row]] = []
-    for numbers in world.share(work.plain_batches(part)):
+    # Equally many batches in each: the processes of a model that is split go through it together.
+    for numbers in world.even_share(work.plain_batches(part)):
         batch = work.plain_batch(part, numbers)
-        with autocast(precision, device):
+        with _without_gradients(model), autocast(precision, device):
             mine += zip(numbers, work.answers(model, batch), strict=True)
         done += len(numbers)
         report(f"measuring on {part}", min(n, done * world.size), n)
     return _each_once(world.gathered(mine), n, part)
+
+
+def _without_gradients(model: nn.Module) -> contextlib.AbstractContextManager[None]:
+    # The buffers that a split model is put together in are made once, and training needs them later.
+    return torch.no_grad() if is_sharded(model) else torch.inference_mode()
 
 
 def _each_once(numbered: list[tuple[int, Row]], n: int, part: Part) -> list[Row]:

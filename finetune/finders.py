@@ -15,11 +15,11 @@ from .world import World
 
 def first_choices(recipe: Recipe, world: World) -> Choices:
     """What the recipe says, before anything was measured."""
-    share = -(-recipe.batch_size // world.size)
+    share = world.largest_share(recipe.batch_size)
     return Choices(
         precision=recipe.precision,
         # Faster for convolutions wherever it was measured; nothing else has four dimensions.
-        channels_last=True,
+        channels_last=not (recipe.shard and world.size > 1),
         compiled=False,
         micro_batch=min(recipe.micro_batch or share, share),
         learning_rate=recipe.learning_rate,

@@ -18,9 +18,13 @@ _TOGETHER = {"cuda": 8}
 class FiniteLosses:
     """Takes the loss of each step and refuses to go on after one that is infinite or not a number."""
 
-    def __init__(self, device: torch.device, folder: Path, names: Callable[[Sequence[int]], list[str]]) -> None:
+    def __init__(
+        self, device: torch.device, folder: Path, names: Callable[[Sequence[int]], list[str]], *, writes: bool = True
+    ) -> None:
+        """``folder``: where a bad batch is described, by the one process that ``writes``."""
         self._together = _TOGETHER.get(device.type, 1)
         self._folder = folder
+        self._writes = writes
         self._names = names
         self._unseen: list[tuple[Step, torch.Tensor]] = []
         self._fresh: list[float] = []
@@ -52,22 +56,20 @@ class FiniteLosses:
         place = next(place for place, loss in enumerate(losses) if not math.isfinite(loss))
         step, loss = waiting[place][0], losses[place]
         path = self._folder / "bad-batch.json"
-        path.write_text(
-            json.dumps(
-                {
-                    "step": step.number,
-                    "epoch": step.epoch,
-                    "seed": step.seed,
-                    "loss": str(loss),
-                    "examples": self._names(step.examples),
-                },
-                indent=1,
-                ensure_ascii=False,
-            ),
-            encoding="utf-8",
-        )
+        if self._writes:
+            self._describe(path, step, loss)
         raise CheckError(
             f"the loss became {loss} at step {step.number}; expected a finite number. The batch is in {path}; "
             "the last checkpoint is kept. Look at its examples, or lower the learning rate with --learning-rate and "
             "start a new run."
         )
+
+    def _describe(self, path: Path, step: Step, loss: float) -> None:
+        document = {
+            "step": step.number,
+            "epoch": step.epoch,
+            "seed": step.seed,
+            "loss": str(loss),
+            "examples": self._names(step.examples),
+        }
+        path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")

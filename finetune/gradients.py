@@ -1,8 +1,8 @@
 """What happens to a gradient between backward and the optimizer."""
 
 import torch
-import torch.distributed as dist
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .recipe import Recipe
 from .world import World
@@ -18,29 +18,47 @@ def sum_gradients(model: nn.Module, world: World) -> None:
     """
     if world.size == 1:
         return
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # One that no process used has no gradient, so that the optimizer passes it over, as it would in one process.
+    used = world.totals([int(parameter.grad is not None) for parameter in trained])
     bucket: list[torch.Tensor] = []
     filled = 0
-    for parameter in model.parameters():
-        if not parameter.requires_grad:
+    for parameter, users in zip(trained, used, strict=True):
+        if not users:
             continue
-        if parameter.grad is None:  # unused in this process's share, perhaps not in another's
+        if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
         bucket.append(parameter.grad)
         filled += parameter.grad.nbytes
         if filled >= _BUCKET:
-            _sum(bucket)
+            _sum(bucket, world)
             bucket, filled = [], 0
-    _sum(bucket)
+    _sum(bucket, world)
 
 
-def _sum(bucket: list[torch.Tensor]) -> None:
+@torch.no_grad()
+def average_statistics(model: nn.Module, world: World) -> None:
+    """Running statistics of batch normalisation: the mean of what the processes saw in this step.
+
+    Each normalises by its own examples, as it does in DistributedDataParallel; what is kept for evaluation must be
+    the same in all of them.
+    """
+    if world.size == 1:
+        return
+    moved = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training and m.running_mean is not None]
+    values = [value for m in moved for value in (m.running_mean, m.running_var) if value is not None]
+    _sum(values, world)
+    for value in values:
+        value /= world.size
+
+
+def _sum(bucket: list[torch.Tensor], world: World) -> None:
     if not bucket:
         return
-    flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
-    dist.all_reduce(flat)
-    pieces = torch.split(flat, [gradient.numel() for gradient in bucket])
-    for gradient, piece in zip(bucket, pieces, strict=True):
-        gradient.copy_(piece.view_as(gradient))
+    flat = world.summed(torch.cat([tensor.reshape(-1) for tensor in bucket]))
+    pieces = torch.split(flat, [tensor.numel() for tensor in bucket])
+    for tensor, piece in zip(bucket, pieces, strict=True):
+        tensor.copy_(piece.view_as(tensor))
 
 
 def clip(model: nn.Module, recipe: Recipe) -> None:

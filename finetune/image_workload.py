@@ -23,6 +23,7 @@ from .random_numbers import batches, order, uniforms
 from .recipe import Recipe
 from .split import Part
 from .task import Look
+from .world import World
 
 _FORWARD = 64  # images in a forward pass without gradients
 
@@ -120,7 +121,7 @@ class ImageWorkload:
         return rows(batch.examples, model(batch.images))
 
     def warm_start(
-        self, model: nn.Module, *, seed: int, report: Report, first_look: int | None = None
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
     ) -> Iterator[Look]:
         """Fits a new linear classifier on the frozen trunk's features."""
         timm_model: Any = model
@@ -138,7 +139,9 @@ class ImageWorkload:
             "train": _in_turn(order(seed, -2, self.size("train")).tolist()),
             "validation": self.plain_batches("validation"),
         }
-        yield from fit_head_progressively(head, features, self._parts, batches, self._weights, report, first_look)
+        yield from fit_head_progressively(
+            head, features, self._parts, batches, self._weights, report, world, first_look
+        )
 
 
 def _in_turn(numbers: Sequence[int]) -> list[list[int]]:

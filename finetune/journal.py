@@ -49,13 +49,21 @@ class Journal:
         """What the run is to reach."""
         return self._rule.target
 
+    def continued(self, state: State) -> None:
+        """The run goes on with this world's processes; where the last steps were taken by more or fewer, it says so."""
+        before = state.progress.processes
+        if before not in (0, self._world.size):
+            # Sums are added up in another order and dropout is drawn anew: as good, but not the same bits.
+            self._log.event("processes_changed", self._world.size, before=before, exact=False)
+        state.progress.processes = self._world.size
+
     def evaluated(self, state: State, rows: Sequence[Row], *, look: str | None = None, **metadata: Any) -> Metric:
         """Scores ``rows``, notes the figure, and says in ``state`` whether the target holds now.
 
         ``look``: what was looked at, where it was not validation.
         """
         progress = state.progress
-        found = score(self._protocol, rows)
+        found = self._world.same(score(self._protocol, rows))
         if look is None:
             self.answers = rows
         else:
@@ -104,15 +112,14 @@ class Journal:
 
     def due(self, seconds: float) -> bool:
         """Whether the last checkpoint is ``seconds`` old, by the leading process's clock."""
-        return self._world.same(time.monotonic() - self._saved >= seconds)
+        return self._world.any(self._world.leads and time.monotonic() - self._saved >= seconds)
 
     def save(self, state: State) -> None:
         """Writes a checkpoint."""
-        if self._world.leads:
-            checkpoint.save(self._path, state)
+        with self._world.together():
+            checkpoint.save(self._path, state, writes=self._world.leads)
         self._log.event("checkpoint", **self._figures(state))
         self._saved = time.monotonic()
-        self._world.wait()
 
     def ended(self, state: State) -> None:
         """The run clock stops here."""

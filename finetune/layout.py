@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .choices import Choices
+from .sharding import is_sharded
 
 _HOOK = "_roadworthy_layout"
 
@@ -16,6 +17,8 @@ def lay_out(model: nn.Module, choices: Choices) -> None:
     Four-dimensional inputs are brought into the chosen memory format on their way in: a convolution would
     otherwise follow whichever of its input and its weight is channels-last.
     """
+    if is_sharded(model):  # its parts are flat; they take the layout they had when it was split
+        return
     wanted = torch.channels_last if choices.channels_last else torch.contiguous_format
     model.to(memory_format=wanted)
     handle = getattr(model, _HOOK, None)

@@ -22,7 +22,7 @@ def fastest_micro_batch(state: State, setting: Setting[Batch]) -> tuple[Choices,
     measured: dict[str, float] = {}
     best = state.choices
     with without_trace(state.model):
-        for micro in _candidates(len(setting.world.share(step.examples))):
+        for micro in _candidates(setting.world.largest_share(len(step.examples))):
             tried = dataclasses.replace(state.choices, micro_batch=micro)
             seconds = seconds_of(state.model, setting, step, tried)
             if seconds is None:

@@ -31,8 +31,9 @@ def better_choices(state: State, setting: Setting[Batch]) -> Decision:
     """Tries what the rest of the run is long enough for, on its next batch, and keeps what is faster."""
     progress = state.progress
     progress.probed = True
-    per_step = progress.train_seconds / progress.step
-    left = setting.world.same(per_step * (setting.plan.total - progress.step))
+    # By the leading process's clock, so that all decide the same.
+    per_step = setting.world.same(progress.train_seconds / progress.step)
+    left = per_step * (setting.plan.total - progress.step)
     step = setting.order.step(min(progress.step, setting.plan.total - 1))
     best, measured = state.choices, dict[str, Any]({"seconds_left": round(left, 1)})
     if _TRIED * per_step > _SHARE * left:
@@ -55,7 +56,7 @@ def better_choices(state: State, setting: Setting[Batch]) -> Decision:
 def _candidates(
     now: Choices, setting: Setting[Batch], left: float, *, has_kernels: bool
 ) -> Iterator[tuple[str, Choices]]:
-    if now.precision == "float32" and _has_bfloat16(setting.device):
+    if now.precision == "float32" and setting.world.same(_has_bfloat16(setting.device)):
         yield "bfloat16", dataclasses.replace(now, precision="bfloat16")
     if has_kernels:
         yield "contiguous", dataclasses.replace(now, channels_last=False)

@@ -57,6 +57,8 @@ class Recipe:
     """Run a learning-rate range test first, on the run's own clock."""
     probe: bool = True
     """Measure memory formats, precisions and compilation where the rest of the run is long enough to pay for it."""
+    shard: bool = False
+    """Split the model over the processes, for one that does not fit into a device's memory (FSDP2)."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "epochs", "evaluations_per_epoch", "hold"):
@@ -65,6 +67,11 @@ class Recipe:
         for name in ("micro_batch", "lora_rank"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise InputError(f"the recipe's {name} is {getattr(self, name)}. Expected a number above 0.")
+        for name in ("fit_head_first", "find_micro_batch", "find_learning_rate", "probe"):
+            if self.shard and getattr(self, name):
+                raise InputError(
+                    f"the recipe has both shard and {name}, which needs the whole model in each process. Leave one out."
+                )
         if not 0 <= self.frozen_share < 1:
             raise InputError(f"the recipe's frozen_share is {self.frozen_share}. Expected 0 or more, below 1.")
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from roadworthy.model_cards import Metric, Target, clocks
+from roadworthy.model_cards import InputError, Metric, Target, clocks
 from roadworthy.model_cards.certificate import Clocks, Data
 from roadworthy.model_cards.snapshot import EVENTS
 
@@ -24,6 +24,7 @@ from .examples import Dataset, check_parts
 from .finders import first_choices
 from .finite import FiniteLosses
 from .freezing import Freezing
+from .join import join, own_device, part_at_exit
 from .journal import Journal
 from .loop import Outcome, train
 from .model_config import ModelConfig
@@ -32,13 +33,14 @@ from .plan import Order, Plan
 from .progress import Report, silent
 from .recipe import Recipe
 from .run_folder import RunData, RunFolder, RunSpec
-from .run_spec import check_same, specify
+from .run_spec import check_same, check_shared, specify
 from .setting import Setting
+from .sharding import is_sharded, shard, whole
 from .stopping import StoppingRule
 from .stopwatch import Stopwatch
 from .task import Task
 from .tasks import named, task_called
-from .world import World, join
+from .world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ def finetune(
     """Fine-tunes ``start`` on ``data`` until ``target`` holds on validation.
 
     Called again with the same ``out``, it goes on where a killed run stopped, and ends with the same bits. Started
-    by torchrun, its processes share the work.
+    by torchrun, its processes share the work; all of them return, or raise, the same.
 
     Args:
         start: a snapshot folder; or the name of a system, or ``timm:ARCHITECTURE``, from scratch.
@@ -89,6 +91,7 @@ def finetune(
         InputError: data, start or options cannot be used; the message says which and what to do.
         CheckError: the loss is no number any more, or one example does not fit into memory.
         StorageError: the run folder cannot be written.
+        ProcessLostError: another process of the run ended.
 
     Example:
         >>> from pathlib import Path
@@ -100,14 +103,13 @@ def finetune(
     began = time.time() if process_started is None else process_started
     folder = RunFolder(Path(out))
     goal = Target.parse(target) if isinstance(target, str) else target
-    world = join(choose_device(device).type)
-    if folder.is_run:
-        check_same(folder, data=Path(data), target=goal, seed=seed)
-        world.wait()
-        if folder.is_finished:
-            return finished(folder)
-    elif world.leads:
-        spec = specify(
+    world = join()
+
+    def settled() -> RunSpec:
+        if folder.is_run:
+            check_same(folder, data=Path(data), target=goal, seed=seed)
+            return folder.read_spec()
+        begun = specify(
             start,
             data=Path(data),
             target=goal,
@@ -119,9 +121,17 @@ def finetune(
             processes=world.size,
         )
         folder.check_empty()
-        folder.write_spec(spec)
-    world.wait()
-    return _run(folder, folder.read_spec(), began, world, report)
+        folder.write_spec(begun)
+        return folder.read_spec()
+
+    spec = world.led(settled)
+    with world.together():
+        check_shared(folder, spec)
+    if not world.led(lambda: folder.is_finished):
+        _run(folder, spec, began, world, report if world.leads else silent)
+    result = world.led(lambda: finished(folder))
+    part_at_exit(world)
+    return result
 
 
 def finished(folder: RunFolder) -> Finetuned:
@@ -135,8 +145,9 @@ def finished(folder: RunFolder) -> Finetuned:
     )
 
 
-def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: Report) -> Finetuned:
-    device = choose_device(spec.device)
+def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: Report) -> None:
+    with world.together():
+        device = own_device(spec.device, world)
     make_deterministic(device)
     report = report if world.leads else silent
     recipe = recipes.from_dict(spec.recipe)
@@ -151,22 +162,28 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: R
         log.event("opt_base_learning_rate", recipe.learning_rate)
         log.event("processes", world.size)
         start = Path(spec.start_folder) if spec.start_folder else None
-        origin = task.read_config(start) if start else named(spec.named)[1]
+        with world.together():
+            origin = task.read_config(start) if start else named(spec.named)[1]
         log.end("init_stop")
         log.start("run_start")
         config = task.adjusted(origin, spec.options, spec.target)
         data = _read(task, config, folder, spec, world, log, report)
         config = replace(config, labels=data.examples.labels)
         torch.manual_seed(spec.seed)
-        model, new_head = _model(task, config, origin, start)
-        model = task.adapted(model, recipe).to(device)
+        with world.together():
+            model, new_head = _model(task, config, origin, start)
+            model = task.adapted(model, recipe)
         state, setting = _prepare(task, model, data, config, recipe, spec, folder, world, device, log, report)
         outcome = train(state, setting, new_head=new_head, answers_at_start=start is not None and not new_head)
-    if world.leads:
-        task.save(folder.candidate, task.merged(model), config, start=start)
-        _finish(folder, spec, data, outcome)
-    world.wait()
-    return finished(folder)
+    # The whole model, where each process has a part of it.
+    tensors = whole(model.state_dict())
+    with world.together():
+        if world.leads:
+            if is_sharded(model):
+                model = task.adapted(task.build(config), recipe)
+                model.load_state_dict(tensors)
+            task.save(folder.candidate, task.merged(model), config, start=start)
+            _finish(folder, spec, data, outcome)
 
 
 def _read(
@@ -178,9 +195,15 @@ def _read(
         )
 
     # The leading process fills the cache; the others find it warm.
-    data = read() if world.leads else None
-    world.wait()
-    data = data or read()
+    with world.together():
+        data = read() if world.leads else None
+    with world.together():
+        data = data or read()
+        if not (data.warm or world.leads):
+            raise InputError(
+                f"{spec.data} holds other files here than where the leading process runs; expected the same files, "
+                "with the same times, on every machine. Put the data on storage that all of them share."
+            )
     log.event("cache", "warm" if data.warm else "cold")
     if leaked := data.examples.leaked():
         log.event("leaked", len(leaked), left_out=spec.leave_out_leaked)
@@ -218,11 +241,18 @@ def _prepare(
     report: Report,
 ) -> tuple[State, Setting[Any]]:
     """What changes with every step, from a checkpoint where there is one, and what does not."""
+    split = recipe.shard and world.size > 1
+    if not split:
+        model.to(device)
+        world.adopt(model)
     work = task.workload(data, config, recipe, device)
     plan = Plan.of(recipe, work.size("train"))
     groups = task.layer_groups(model)
     freezing = Freezing(model, groups, share=recipe.frozen_share, normalisation=recipe.freeze_normalisation)
-    work.prepare(model, seed=spec.seed, batch_size=recipe.batch_size)
+    if split:
+        shard(model, groups, world, device)
+    else:
+        work.prepare(model, seed=spec.seed, batch_size=recipe.batch_size)
     journal = Journal(
         log=log,
         plan=plan,
@@ -246,7 +276,7 @@ def _prepare(
         device=device,
         world=world,
         freezing=freezing,
-        losses=FiniteLosses(device, folder.root, work.names),
+        losses=FiniteLosses(device, folder.root, work.names, writes=world.leads),
         watch=Stopwatch(device),
         journal=journal,
         report=report,
@@ -257,7 +287,9 @@ def _prepare(
         average=Average(model, recipe.ema_decay),
         choices=first_choices(recipe, world),
     )
-    checkpoint.restore(folder.checkpoint, state)
+    with world.together():
+        checkpoint.restore(folder.checkpoint, state)
+    journal.continued(state)
     return state, setting
 
 

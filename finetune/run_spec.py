@@ -2,6 +2,7 @@
 
 import dataclasses
 import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from .recipe import Recipe
 from .run_folder import RunFolder, RunSpec
 from .task import Task
 from .tasks import named, task_of
+
+_LOOKS, _BETWEEN_LOOKS = 50, 0.2  # seconds; a network's disk shows new files late
 
 
 def specify(
@@ -87,6 +90,9 @@ def _recipe(
     if changes.get("lora_rank") is not None:
         # Adapters stand beside every layer, so none is frozen for good.
         recipe = dataclasses.replace(recipe, frozen_share=0.0)
+    if changes.get("shard"):
+        # What needs the whole model in one process is left out; stated all the same, it is refused.
+        recipe = dataclasses.replace(recipe, fit_head_first=False, probe=False)
     return dataclasses.replace(recipe, **changes)
 
 
@@ -122,3 +128,20 @@ def check_same(folder: RunFolder, *, data: Path, target: Target | None, seed: in
                 f"{folder.root} holds a run begun with {option} {expected}; now it is {found}. "
                 "Give the same options to go on with it, or another --out for a new run."
             )
+
+
+def check_shared(folder: RunFolder, spec: RunSpec) -> None:
+    """Refuses a run folder that this process does not share with the one that wrote ``spec`` into it.
+
+    Raises:
+        InputError: another run is seen there, or none, also after some seconds of patience with a network's disk.
+    """
+    for _ in range(_LOOKS):
+        if folder.is_run:
+            break
+        time.sleep(_BETWEEN_LOOKS)
+    if not folder.is_run or folder.read_spec() != spec:
+        raise InputError(
+            f"{folder.root} is not the folder that the leading process writes its run into; expected one folder on "
+            "storage that all machines share. Put --out there."
+        )

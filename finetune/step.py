@@ -9,12 +9,13 @@ from roadworthy.model_cards import CheckError
 
 from .checkpoint import State
 from .choices import Decision
-from .gradients import clip, sum_gradients
+from .gradients import average_statistics, clip, sum_gradients
 from .memory import is_out_of_memory
 from .optimizer import schedule, set_learning_rate
 from .plan import Step
 from .precision import autocast
 from .setting import Setting
+from .sharding import is_sharded
 from .task import Batch
 
 
@@ -41,9 +42,11 @@ def take(state: State, setting: Setting[Batch], step: Step) -> torch.Tensor:
         if setting.device.type == "cuda":
             torch.cuda.empty_cache()
         loss = gradient(state.model, setting, step, half.precision, half.micro_batch)
-    sum_gradients(state.model, setting.world)
+    if not is_sharded(state.model):  # which adds up what it has, layer by layer, during backward
+        sum_gradients(state.model, setting.world)
     clip(state.model, setting.recipe)
     state.optimizer.step()
+    average_statistics(state.model, setting.world)
     state.average.update(state.model)
     state.progress.step += 1
     state.progress.samples += len(step.examples)
@@ -71,23 +74,34 @@ def gradient(
 def _accumulate(
     model: nn.Module, setting: Setting[Batch], step: Step, precision: str, micro_batch: int
 ) -> torch.Tensor | None:
-    work, device = setting.work, setting.device
-    mine = setting.world.share(step.examples)
+    work, device, world = setting.work, setting.device, setting.world
+    mine = world.share(step.examples)
     loss = torch.zeros((), device=device)
     batches = [
         work.training_batch(mine[start : start + micro_batch], seed=step.seed, epoch=step.epoch)
         for start in range(0, len(mine), micro_batch)
     ]
     # Divided by the terms of the whole batch, so that its parts add up to its mean, however it was cut up.
-    units = setting.world.total(sum(work.units(batch) for batch in batches))
+    units = world.total(sum(work.units(batch) for batch in batches))
+    weights = [1.0] * len(batches)
+    if is_sharded(model):
+        # Its processes hand one another their layers, so all pass through them equally often, at worst for nothing.
+        missing = -(-world.largest_share(len(step.examples)) // micro_batch) - len(batches)
+        batches += [work.training_batch(step.examples[:1], seed=step.seed, epoch=step.epoch)] * missing
+        weights += [0.0] * missing
     try:
-        for batch in batches:
+        for batch, weight in zip(batches, weights, strict=True):
             with autocast(precision, device):
-                part = work.loss(model, batch) / units
+                part = weight * work.loss(model, batch) / units
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
+        if is_sharded(model):  # the others wait for its layers and cannot begin the step again
+            raise CheckError(
+                f"a micro-batch of {micro_batch} does not fit into the memory of this {device.type}; expected it to, "
+                "with the model split over the processes. Start a new run with a smaller batch or more processes."
+            ) from error
         return None
     return loss

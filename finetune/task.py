@@ -23,6 +23,7 @@ from .model_config import ModelConfig
 from .progress import Report
 from .recipe import Recipe
 from .split import Part
+from .world import World
 
 # Whatever one step needs: image tensors and labels, token ids and masks, ragged boxes. Opaque to the loop.
 Batch = TypeVar("Batch")
@@ -80,12 +81,13 @@ class Workload(Interface[Batch]):
         """One row of evidence for each example of the batch."""
 
     def warm_start(
-        self, model: nn.Module, *, seed: int, report: Report, first_look: int | None = None
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
     ) -> Iterator[Look]:
         """Fits what can be fitted without a step of the optimizer, on more and more of the data.
 
         ``first_look``: how many examples the first fit takes at least. After each look the model is what the look was
-        measured on; the caller stops when it has seen enough.
+        measured on; the caller stops when it has seen enough. The processes of ``world`` share the work, and each
+        yields the same looks.
         """
 
     def names(self, numbers: Sequence[int]) -> list[str]:
@@ -122,7 +124,7 @@ class Task(Interface):
     def read(
         self, data: Path, config: ModelConfig, *, to_measure: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[Any]:
-        """Reads a user's data, cached below ``cache``.
+        """Reads a user's data, cached below ``cache``: read again, nothing is written and the data set is ``warm``.
 
         ``to_measure``: the model is only measured, so the classes are the configuration's, and a test part that the
         user laid out is all that is read. Otherwise the classes are the data's.

@@ -23,6 +23,7 @@ from .split import Part
 from .task import Look
 from .token_store import TokenStore
 from .transformers_snapshot import classifier_of
+from .world import World
 
 _TOKENS = 16_384  # in a forward pass without gradients, padding included
 
@@ -135,7 +136,7 @@ class TextWorkload:
         return rows(batch.examples, self._logits(model, batch))
 
     def warm_start(
-        self, model: nn.Module, *, seed: int, report: Report, first_look: int | None = None
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
     ) -> Iterator[Look]:
         """Fits a new linear classifier on what the encoder hands it."""
         layer = classifier_of(model)
@@ -154,7 +155,9 @@ class TextWorkload:
         }
         hook = layer.register_forward_pre_hook(lambda module, inputs: handed.append(inputs[0]))
         try:
-            yield from fit_head_progressively(layer, features, self._parts, batches, self._weights, report, first_look)
+            yield from fit_head_progressively(
+                layer, features, self._parts, batches, self._weights, report, world, first_look
+            )
         finally:
             hook.remove()
 

@@ -35,7 +35,7 @@ def _fit_head(state: State, setting: Setting[Batch]) -> Metric | None:
     journal, metric = setting.journal, None
     last: Look | None = None
     looks: list[float] = []
-    for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report):
+    for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report, world=setting.world):
         last, state.progress.samples = look, look.samples
         journal.evaluating(state)
         inside = journal.evaluated(state, look.out_of_fold, stage="head", look="out-of-fold")
@@ -46,6 +46,7 @@ def _fit_head(state: State, setting: Setting[Batch]) -> Metric | None:
         if out_of_reach(looks, look.samples, setting.work.size("train"), journal.target):
             break
     if last is not None:
+        setting.world.adopt(state.model)
         journal.keep(last)
         journal.note("warm_start", last.samples)
         state.average.restart(state.model)
