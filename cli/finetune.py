@@ -81,7 +81,7 @@ def finetune(
         origin = Path(start)
     elif start not in CATALOGUE and not start.startswith("timm:") and "/" in start:
         origin, reference = pulled(open_registry(registry), start, trusted_keys(extra=key or ())), start
-    events = tensorboard / out.resolve().name if tensorboard else None
+    events = tensorboard / out.resolve().name if tensorboard and leads() else None
     with progress(keep=True) as shown, and_tensorboard(shown, events) as report:
         report("starting torch", 0, 1)
         from roadworthy.finetune import finetune as run
