@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from . import audit, demo, finetune, import_checkpoint, models, publish, pull, show, verify
+from . import audit, demo, finetune, import_checkpoint, models, publish, pull, race, show, verify
 
 app = typer.Typer(
     name="roadworthy",
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's help costs a tenth of a second at every start
 )
-for command in (models, show, pull, finetune, verify, audit, publish, import_checkpoint, demo):
+for command in (models, show, pull, finetune, race, verify, audit, publish, import_checkpoint, demo):
     command.register(app)
 
 YES, NO, BAD_INPUT, STORAGE, INTERRUPTED = 0, 1, 2, 3, 130

@@ -21,19 +21,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .classifier import Classifier, load
     from .import_file import Imported, import_checkpoint
+    from .race import Raced, race
     from .run import Finetuned, finetune
+    from .series import FinetunedSeries, finetune_series
     from .verification import Verified, verify
 
-__all__ = ["Classifier", "Finetuned", "Imported", "Verified", "finetune", "import_checkpoint", "load", "verify"]
+__all__ = [
+    "Classifier",
+    "Finetuned",
+    "FinetunedSeries",
+    "Imported",
+    "Raced",
+    "Verified",
+    "finetune",
+    "finetune_series",
+    "import_checkpoint",
+    "load",
+    "race",
+    "verify",
+]
 
 _HOME = {
     "Classifier": "classifier",
     "Finetuned": "run",
+    "FinetunedSeries": "series",
     "Imported": "import_file",
+    "Raced": "race",
     "Verified": "verification",
     "finetune": "run",
+    "finetune_series": "series",
     "import_checkpoint": "import_file",
     "load": "classifier",
+    "race": "race",
     "verify": "verification",
 }
 

@@ -14,6 +14,7 @@ from . import checkpoint
 from .checkpoint import State
 from .choices import Decision
 from .event_log import EventLog
+from .meter import Meter
 from .plan import Plan
 from .progress import Report
 from .stopping import StoppingRule
@@ -27,6 +28,7 @@ class Journal:
         self,
         *,
         log: EventLog,
+        meter: Meter,
         plan: Plan,
         rule: StoppingRule,
         protocol: Protocol,
@@ -35,7 +37,7 @@ class Journal:
         world: World,
         device: torch.device,
     ) -> None:
-        self._log, self._plan, self._rule, self._protocol = log, plan, rule, protocol
+        self._log, self._meter, self._plan, self._rule, self._protocol = log, meter, plan, rule, protocol
         self._path, self._report, self._world, self._device = path, report, world, device
         self._saved = time.monotonic()
 
@@ -84,9 +86,10 @@ class Journal:
         self._world.wait()
 
     def ended(self, state: State) -> None:
-        """The run clock stops here."""
+        """The run clock stops here, and the energy meter with it."""
         status = "success" if state.progress.held else "aborted"
         self._log.end("run_stop", status=status, **self._figures(state))
+        self._meter.stop()
         self.save(state)
 
     def _epoch(self, state: State) -> float:

@@ -20,6 +20,7 @@ from .examples import Dataset
 from .model_config import ModelConfig
 from .progress import Report
 from .recipe import Recipe
+from .recipe_choice import Catalogue
 from .split import Part
 
 # Whatever one step needs: image tensors and labels, token ids and masks, ragged boxes. Opaque to the loop.
@@ -91,6 +92,10 @@ class Task(Interface):
     @property
     def options(self) -> frozenset[str]:
         """The options that it understands."""
+
+    @property
+    def recipes(self) -> Catalogue:
+        """The recipes that a user may ask for by name."""
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether a snapshot with this ``config.json`` is of this task."""

@@ -36,6 +36,7 @@ class TextTask:
 
     name = transformers_snapshot.TASK
     options = frozenset({"max_length", "text_column", "label_column"})
+    recipes = text_recipes.CATALOGUE
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is an encoder of transformers."""
@@ -131,7 +132,7 @@ class TextTask:
 
     def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
         """Head first, then the upper layers."""
-        return text_recipes.small_data(on_gpu=on_gpu)
+        return text_recipes.head_first(on_gpu=on_gpu)
 
     def workload(
         self, data: Dataset[TokenStore], config: ModelConfig, recipe: Recipe | None, device: torch.device

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,11 +27,11 @@ from roadworthy.model_cards.certificate import (
     Parent,
     SplitRecord,
     Start,
-    Training,
     Verdicts,
     from_statement,
     to_statement,
 )
+from roadworthy.model_cards.convergence_reference import compare_with
 from roadworthy.model_cards.envelope import payload_of, seal
 from roadworthy.model_cards.protocol import score
 from roadworthy.model_cards.snapshot import (
@@ -40,13 +40,17 @@ from roadworthy.model_cards.snapshot import (
     EVIDENCE,
     PARENT_EVIDENCE,
     FileEntry,
+    attempt_log,
     list_files,
     pictures_in,
+    sha256_of,
 )
 
 from .clean_request import MEASURED, REQUEST, Measured, Request
 from .progress import Report, silent
 from .run_folder import RunData, RunFolder, RunSpec
+from .series_folder import SeriesFolder, check_not_one_of_many
+from .training_record import training_of
 
 # What a process needs to find its libraries and its GPU, and nothing that training may have set.
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT", "OMP_NUM_THREADS")
@@ -55,7 +59,8 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVI
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """``ok``: the target was met and nothing was leaked. ``agreement``: share of equal predictions with an
-    earlier certificate of the same snapshot, where there is one."""
+    earlier certificate of the same snapshot, where there is one. ``not_compared``: why the convergence was not
+    compared with the reference that was given."""
 
     ok: bool
     reasons: tuple[str, ...]
@@ -64,6 +69,7 @@ class Verified:
     certified: bool
     claim: Claim | None
     agreement: float | None
+    not_compared: str | None = None
 
 
 def verify(
@@ -74,13 +80,15 @@ def verify(
     target: Target | str | None = None,
     device: str | None = None,
     options: Mapping[str, str | int] | None = None,
+    reference: Path | None = None,
     report: Report = silent,
 ) -> Verified:
-    """Measures a run's candidate, or a snapshot folder, on the test part of ``data`` in a clean process.
+    """Measures a run's candidate, a series' one, or a snapshot folder, on the test part of ``data`` in a clean process.
 
     A run or an uncertified folder receives evidence, a signed certificate and a card. A folder that has a
     certificate is only measured again and compared with it; nothing in it changes. ``options`` say which columns
-    of a table to read; by default those of the run.
+    of a table to read; by default those of the run. ``reference``: a certified snapshot folder whose certificate you
+    trust; its series of attempts says how soon a run like this one can be expected to converge.
 
     Raises:
         InputError: no snapshot, no target, or data that cannot be measured on.
@@ -94,7 +102,10 @@ def verify(
         (True, 30)
     """
     folder = Path(snapshot)
-    run = RunFolder(folder)
+    series = SeriesFolder(folder)
+    run = series.shipped() if series.is_series else RunFolder(folder)
+    if not series.is_series:
+        check_not_one_of_many(run)
     spec, seen = (run.read_spec(), run.read_data()) if run.is_run else (None, None)
     packaged = run.candidate if run.is_run else folder
     if not packaged.is_dir():
@@ -102,6 +113,8 @@ def verify(
     goal = Target.parse(target) if isinstance(target, str) else target
     goal = goal or (spec.target if spec else None)
     certified = (packaged / CERTIFICATE).is_file() and not run.is_run
+    if certified and reference is not None:
+        raise InputError("--reference is for a run that has no certificate yet; this snapshot is only measured again.")
     if goal is None and not certified:
         raise InputError("no target to verify against. State one, for example --target 'top1>=0.9'.")
     with tempfile.TemporaryDirectory(prefix="roadworthy-verify-") as aside:
@@ -109,6 +122,8 @@ def verify(
         # What an earlier verification of this run left behind is measured anew, not built upon.
         if run.is_run:
             _strip(packaged)
+        if series.is_series:
+            _add_attempts(packaged, series)
         request = Request(
             snapshot=str(packaged.resolve()),
             parent=parent,
@@ -122,7 +137,7 @@ def verify(
             return _compare(packaged, Path(aside), measured)
         if goal is None:  # told apart above; for the type checker
             raise InputError("no target to verify against.")
-        return _certify(packaged, Path(aside), measured, Path(data), goal, spec, seen, signer)
+        return _certify(packaged, Path(aside), measured, Path(data), goal, spec, seen, series, reference, signer)
 
 
 def _strip(packaged: Path) -> None:
@@ -130,6 +145,17 @@ def _strip(packaged: Path) -> None:
         (packaged / name).unlink(missing_ok=True)
     for name in ("evidence", "plots", ".eval_results"):
         shutil.rmtree(packaged / name, ignore_errors=True)
+    for log in packaged.glob("log/attempt-*.log"):
+        log.unlink()
+
+
+def _add_attempts(packaged: Path, series: SeriesFolder) -> None:
+    """The logs of all attempts that are not shipped; one that died before it wrote any has an empty one."""
+    told = series.read_series()
+    for number in range(1, len(told.attempts) + 1):
+        if number != told.shipped:
+            log = series.attempt(number).events
+            (packaged / attempt_log(number)).write_bytes(log.read_bytes() if log.is_file() else b"")
 
 
 def _of_data(spec: RunSpec | None) -> dict[str, str | int]:
@@ -175,6 +201,8 @@ def _certify(
     target: Target,
     spec: RunSpec | None,
     seen: RunData | None,
+    series: SeriesFolder,
+    reference: Path | None,
     signer: CryptoSigner,
 ) -> Verified:
     proof = (aside / "test.jsonl").read_bytes()
@@ -189,16 +217,7 @@ def _certify(
     leaked = sum(row.id in known for row in rows) if seen else None
     log = packaged / EVENTS
     road = clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
-    training = None
-    if spec is not None and road is not None and road.clocks is not None:
-        training = Training(
-            recipe=spec.recipe,
-            seed=spec.seed,
-            target=spec.target,
-            clocks=road.clocks,
-            environment=spec.environment,
-            validation=seen.validation if seen else None,
-        )
+    attempts = series.read_series() if series.is_series else None
     claim = Claim(
         card_format=card.FORMAT,
         task=measured.task,
@@ -215,9 +234,10 @@ def _certify(
         environment=measured.environment,
         evidence_sha256=hashlib.sha256(proof).hexdigest(),
         measured_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        training=training,
+        training=training_of(spec, seen, log, attempts) if spec else None,
         parent=_parent(aside, measured, spec, rows),
     )
+    claim, not_compared = _compared(claim, reference) if reference else (claim, None)
     # Rendered from what a reader will read: after one trip through the statement's own form.
     claim = from_statement(to_statement(Certificate(files=(), claim=claim))).claim
     _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), signer)
@@ -230,11 +250,31 @@ def _certify(
         certified=True,
         claim=claim,
         agreement=None,
+        not_compared=not_compared,
     )
+
+
+def _compared(claim: Claim, reference: Path) -> tuple[Claim, str | None]:
+    """The claim with its convergence beside the reference's; or as it was, and why not."""
+    path = reference / CERTIFICATE
+    if not path.is_file():
+        raise InputError(f"the reference {reference} has no certificate, so there is no series to compare with.")
+    theirs = from_statement(payload_of(path.read_bytes())).claim
+    try:
+        found = compare_with(theirs, claim, sha256_of(path))
+    except InputError as error:
+        return claim, str(error)
+    return replace(claim, training=replace(claim.training, convergence=found) if claim.training else None), None
 
 
 def _refusals(claim: Claim) -> list[str]:
     reasons = []
+    if claim.training and claim.training.convergence and claim.training.convergence.faster:
+        found = claim.training.convergence
+        reasons.append(
+            f"faster than its reference converges: {found.samples:,} samples to the target, expected at least "
+            f"{found.bound:,.0f}. Look for a leak, or for another protocol"
+        )
     if not claim.verdicts.reproduced:
         reasons.append(f"target missed: {claim.metric.name} {claim.metric.value:.4f}, expected {claim.target}")
     if claim.data.exact_duplicates:

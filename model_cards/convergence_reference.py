@@ -21,7 +21,9 @@ def compare_with(reference: Claim, claim: Claim, certificate_sha256: str | None 
     training = claim.training
     samples = _samples_to_target(reference.training)
     if not reasons and len(samples) < FEWEST:
-        reasons.append(f"the reference has {len(samples)} attempts that reached the target; at least {FEWEST} are needed")
+        reasons.append(
+            f"the reference has {len(samples)} attempts that reached the target; at least {FEWEST} are needed"
+        )
     if not reasons and min(samples) < 1:
         reasons.append("an attempt of the reference reached the target without a step of training")
     if reasons or training is None:

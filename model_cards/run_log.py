@@ -41,5 +41,5 @@ def choices_of(events: Sequence[Event]) -> dict[str, Any]:
     Raises:
         TypeError, ValueError: the choices are no object.
     """
-    last = next((event.value for event in reversed(events) if event.key == "choices"), {})
-    return dict(last)
+    last = [event.value for event in events if event.key == "choices"][-1:]
+    return dict(last[0]) if last else {}
