@@ -47,7 +47,7 @@ def series_document(series: "Series") -> dict[str, Any]:
 
 
 def _line(first: str, seed: str, *cells: str) -> str:
-    return f"{first:<9}{seed:>16}" + "".join(f"{cell:>14}" for cell in cells)
+    return f"{first:<9}{seed:>16}" + "".join(f"{cell:>16}" for cell in cells)
 
 
 def _time(attempt: "Attempt", clock: str) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .classifier import Classifier, load
     from .import_file import Imported, import_checkpoint
-    from .race import Raced, race
+    from .racing import Raced, race
     from .run import Finetuned, finetune
     from .series import FinetunedSeries, finetune_series
     from .verification import Verified, verify
@@ -46,13 +46,13 @@ _HOME = {
     "Finetuned": "run",
     "FinetunedSeries": "series",
     "Imported": "import_file",
-    "Raced": "race",
+    "Raced": "racing",
     "Verified": "verification",
     "finetune": "run",
     "finetune_series": "series",
     "import_checkpoint": "import_file",
     "load": "classifier",
-    "race": "race",
+    "race": "racing",
     "verify": "verification",
 }
 

@@ -77,7 +77,8 @@ def _change(text: str, field: str, value: str) -> tuple[str, Any]:
         )
     hint = get_type_hints(Recipe)[field]
     try:
-        return field, None if value == "none" else TypeAdapter(hint).validate_strings(value)
+        form: TypeAdapter[Any] = TypeAdapter(hint)
+        return field, form.validate_python(None) if value == "none" else form.validate_strings(value)
     except ValidationError as error:
         raise InputError(
             f"the recipe's {field} cannot be {value!r}: {error.errors()[0]['msg']}. Write {field}=VALUE."

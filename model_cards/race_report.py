@@ -4,6 +4,7 @@ from .card_time import machine, seconds
 from .markdown import code, plain
 from .metric import told
 from .race import Contender, Race
+from .series import Attempt
 
 PICTURE = "race.svg"
 
@@ -16,7 +17,7 @@ def race_report(race: Race) -> str:
 
 def _title(race: Race) -> str:
     names = " against ".join(plain(contender.name) for contender in race.contenders)
-    return f"# {names}, to {plain(str(race.target))} on {plain(race.data.name)}\n"
+    return f"# {names}, to {code(str(race.target))} on {plain(race.data.name)}\n"
 
 
 def _table(race: Race) -> str:
@@ -51,12 +52,7 @@ def _times(race: Race) -> str:
     rows = []
     for contender in race.contenders:
         series = contender.series
-        times = ", ".join(
-            "failed"
-            if a.failed or a.clocks is None
-            else f"{a.clocks.run:.1f} s{', resumed' if a.clocks.resumed else ''}"
-            for a in series.attempts
-        )
+        times = ", ".join(map(_time, series.attempts))
         mean = series.run.olympic_mean
         rows.append(f"| {code(contender.name)} | {times} | {'none' if mean is None else seconds(mean)} |")
     return (
@@ -66,6 +62,13 @@ def _times(race: Race) -> str:
         + "\n\nThe run clock goes from the first touch of the data until the target "
         "held, evaluations included; the total clock from the process's start. A failed attempt took infinitely long.\n"
     )
+
+
+def _time(attempt: Attempt) -> str:
+    if attempt.clocks is None:
+        return "failed"
+    took = f"{'failed after ' if attempt.failed else ''}{seconds(attempt.clocks.run)}"
+    return f"{took}, resumed" if attempt.clocks.resumed else took
 
 
 def _recipes(race: Race) -> str:
