@@ -1,0 +1,102 @@
+"""The result as a page: the tables, what they were measured on, and what differs between the contenders."""
+
+from collections.abc import Iterable, Sequence
+
+from contenders import Benchmark
+from document import Document
+from table import HEAD, median_run, ratio, rows
+
+WANTED = {"documented": 5.0, "tuned": 2.0}  # times our median
+
+
+def as_markdown(benchmark: Benchmark, document: Document) -> str:
+    """The page beside the JSON."""
+    of, machine = document.conditions, document.conditions["machine"]
+    runs = [run for found in document.runs.values() for run in found]
+    dates, loads = ({run[key] for run in runs} for key in ("date", "load_before"))
+    versions = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
+    on = ", ".join([machine["cpu"], f"{machine['cores']} cores", f"{machine['memory_gib']} GiB"])
+    device = "".join(f", {name}" for name in machine["accelerators"])
+    data = of["data"]
+    return f"""# {benchmark.title}
+
+Seconds from the start of the process until `{of["target"]}` held on validation: two evaluations in a
+row at or above it. Imports, reading and evaluations are on the clock; the test afterwards is not.
+Measured {" to ".join(sorted({min(dates), max(dates)}))}, the contenders in turn. On a GPU: \
+{"this table" if of["device"] == "cuda" else "not measured"}.
+
+{_table(HEAD, rows(benchmark, document))}
+
+{_verdicts(benchmark, document)}
+
+- **`> x`**: the target was not reached in x seconds. A contender is given up at its first evaluation after ten times
+  our median so far (at least 60 s), or at the end of its epochs. In a median such a run counts as longer than all
+  that reached the target, and `÷ ours` is a lower bound then.
+- **Data**: {benchmark.data}. {data["n_train"]:,} to train on, {data["n_validation"]} to stop on,
+  {data["n_test"]:,} to test on; {data["split"]}.
+- **Accuracy**: of the weights at the moment of stopping, on the whole test part, `{data["protocol"]}`. Where the
+  intervals overlap widely, the contenders are level in accuracy.
+- **Ours and the rule**: our first two evaluations may come from one look at a newly fitted head: the training
+  examples, answered by fits that had not seen them, and validation. With `hold=3` no run ends before validation
+  was met twice in a row, which is the rule of the others.
+- **Machine**: {machine["os"]}, {on}{device}, {machine["threads"]} threads; Python {machine["python"]}, {versions}.
+  Files and libraries were in the page cache. Load before the runs: {min(loads)} to {max(loads)}.
+- **s to first at target**: median time of the first single evaluation at the target, which shows how much of
+  the difference comes from how often a contender evaluates. In the JSON: every run, every evaluation.
+
+## Where our time goes
+
+{_parts(document)}
+
+## What differs
+
+{_table(("", "epochs at most", "evaluations", "batch", "optimizer", "examples"), _hows(benchmark, document))}
+
+{benchmark.notes}
+
+Again: `pip install ".[bench]" && python benchmarks/tts/run.py --set {of["set"]} --seeds {_seeds(document)} \
+--target "{of["target"]}" --device {of["device"]}{_partial(document)}`
+"""
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *body])
+
+
+def _verdicts(benchmark: Benchmark, document: Document) -> str:
+    """What was wanted, and whether it was reached: told the same way in both cases."""
+    ours = document.runs.get("ours", [])
+    lines = []
+    for contender in benchmark.contenders:
+        runs, wanted = document.runs.get(contender.name), WANTED.get(contender.kind)
+        if wanted is None or not runs or (found := ratio(runs, ours)) is None:
+            continue
+        times, at_least = found
+        said = "reached" if times >= wanted else "not decided: given up before that" if at_least else "not reached"
+        lines.append(f"- {contender.title}: wanted {wanted:g} times our median, {said}.")
+    return "\n".join(lines)
+
+
+def _parts(document: Document) -> str:
+    measured = {name: [r for r in document.runs.get(name, []) if r["parts"]] for name in ("ours", "ours_strict")}
+    found = {name: median_run(runs)["parts"] for name, runs in measured.items() if runs}
+    if not found:
+        return "Not measured."
+    names = list(next(iter(found.values())))
+    title = {"ours": "median run", "ours_strict": "median run with hold=3"}
+    head = ("", *(f"{name}, s" for name in names))
+    return _table(head, [(title[name], *(f"{parts[part]:.1f}" for part in names)) for name, parts in found.items()])
+
+
+def _hows(benchmark: Benchmark, document: Document) -> list[tuple[str, ...]]:
+    return [(c.title, *c.how) for c in benchmark.contenders if c.name in document.runs]
+
+
+def _seeds(document: Document) -> int:
+    return max(len(runs) for runs in document.runs.values())
+
+
+def _partial(document: Document) -> str:
+    of = document.conditions
+    limit = f" --limit {of['limit']}" if of["limit"] else ""
+    return limit + (f" --epochs {of['epochs']}" if of["epochs"] else "")
