@@ -146,9 +146,9 @@ IMAGE = Benchmark(
             kind="tuned",
             how=(
                 "5",
-                "2 per epoch",
+                "2 per epoch, of averaged weights",
                 "32",
-                "AdamW and freezing by search: see `image_lightning_tuned.py`",
+                "AdamW, freezing and averaging by search: see `image_lightning_tuned.py`",
                 "decoded once, on the clock; area 0.6–1",
             ),
         ),

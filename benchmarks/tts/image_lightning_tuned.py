@@ -6,13 +6,15 @@ from case import given
 from clock import Clock
 from image_cached import AUGMENT, CENTRE, Decoded, freeze_lower, keep_statistics, normalised
 from lightning.pytorch import LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning_stop import QUIET, StopAtTarget
 from torch import nn
 from torch.utils.data import DataLoader
 
 BATCH = 32
 EPOCHS = 5
-LEARNING_RATE = 5e-4
+LEARNING_RATE = 2.5e-4
+EMA_DECAY = 0.9
 FROZEN = 4  # of the seven stages, with the stem below them
 EVALUATIONS_PER_EPOCH = 2
 
@@ -64,7 +66,8 @@ def main() -> None:
         num_sanity_val_steps=0,
         accelerator="cpu" if case.device == "cpu" else "gpu",
         devices=1,
-        callbacks=[StopAtTarget(clock, BATCH)],
+        precision="32-true" if case.device == "cpu" else "bf16-mixed",
+        callbacks=[EMAWeightAveraging(decay=EMA_DECAY), StopAtTarget(clock, BATCH)],
         **QUIET,
     )
     trainer.fit(FineTuning(network), train, validation)

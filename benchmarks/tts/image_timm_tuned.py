@@ -31,7 +31,7 @@ EPOCHS = 10
 LEARNING_RATE = 2.5e-4
 EMA_DECAY = 0.9
 WEIGHT_DECAY = 0.02
-FROZEN = 0  # of the seven stages, with the stem below them
+FROZEN = 4  # of the seven stages, with the stem below them
 EVALUATIONS_PER_EPOCH = 2
 
 
@@ -60,7 +60,8 @@ def main() -> None:
         for images, labels in train:
             schedule.step_update(step)
             model.train()
-            loss = criterion(model(normalised(images.to(case.device))), labels.to(case.device))
+            with torch.autocast(case.device, torch.bfloat16, enabled=case.device != "cpu"):
+                loss = criterion(model(normalised(images.to(case.device))), labels.to(case.device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

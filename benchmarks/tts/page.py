@@ -1,6 +1,7 @@
 """The result as a page: the tables, what they were measured on, and what differs between the contenders."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 
 from contenders import Benchmark
 from document import Document
@@ -32,15 +33,19 @@ Measured {" to ".join(sorted({min(dates), max(dates)}))}, the contenders in turn
 - **`> x`**: the target was not reached in x seconds. A contender is given up at its first evaluation after ten times
   our median so far (at least 60 s), or at the end of its epochs. In a median such a run counts as longer than all
   that reached the target, and `÷ ours` is a lower bound then.
-- **Data**: {benchmark.data}. {data["n_train"]:,} to train on, {data["n_validation"]} to stop on,
-  {data["n_test"]:,} to test on; {data["split"]}.
+{
+        _bullet(f'''**Data**: {benchmark.data}. {data["n_train"]:,} to train on, {data["n_validation"]} to stop on,
+{data["n_test"]:,} to test on; {data["split"]}.''')
+    }
 - **Accuracy**: of the weights at the moment of stopping, on the whole test part, `{data["protocol"]}`. Where the
   intervals overlap widely, the contenders are level in accuracy.
 - **Ours and the rule**: our first two evaluations may come from one look at a newly fitted head: the training
   examples, answered by fits that had not seen them, and validation. With `hold=3` no run ends before validation
   was met twice in a row, which is the rule of the others.
-- **Machine**: {machine["os"]}, {on}{device}, {machine["threads"]} threads; Python {machine["python"]}, {versions}.
-  Files and libraries were in the page cache. Load before the runs: {min(loads)} to {max(loads)}.
+{
+        _bullet(f'''**Machine**: {machine["os"]}, {on}{device}, threads: {machine["threads"]}; Python {machine["python"]},
+{versions}. Files and libraries were in the page cache. Load before the runs: {min(loads)} to {max(loads)}.''')
+    }
 - **s to first at target**: median time of the first single evaluation at the target, which shows how much of
   the difference comes from how often a contender evaluates. In the JSON: every run, every evaluation.
 
@@ -52,11 +57,15 @@ Measured {" to ".join(sorted({min(dates), max(dates)}))}, the contenders in turn
 
 {_table(("", "epochs at most", "evaluations", "batch", "optimizer", "examples"), _hows(benchmark, document))}
 
-{benchmark.notes}
+{fill(benchmark.notes, 116)}
 
 Again: `pip install ".[bench]" && python benchmarks/tts/run.py --set {of["set"]} --seeds {_seeds(document)} \
 --target "{of["target"]}" --device {of["device"]}{_partial(document)}`
 """
+
+
+def _bullet(text: str) -> str:
+    return fill(text, 116, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -72,7 +81,7 @@ def _verdicts(benchmark: Benchmark, document: Document) -> str:
         if wanted is None or not runs or (found := ratio(runs, ours)) is None:
             continue
         times, at_least = found
-        said = "reached" if times >= wanted else "not decided: given up before that" if at_least else "not reached"
+        said = "reached" if times >= wanted else "not decided: its runs ended before" if at_least else "not reached"
         lines.append(f"- {contender.title}: wanted {wanted:g} times our median, {said}.")
     return "\n".join(lines)
 

@@ -89,12 +89,13 @@ def main() -> None:
         num_sanity_val_steps=0,
         accelerator="cpu" if case.device == "cpu" else "gpu",
         devices=1,
+        precision="32-true" if case.device == "cpu" else "bf16-mixed",
         gradient_clip_val=1.0,
         callbacks=[StopAtTarget(clock, BATCH)],
         **QUIET,
     )
     trainer.fit(TextClassifier(model), train, validation)
-    clock.finish(model.eval())
+    clock.finish(model.to(case.device).eval())  # Lightning leaves it on the CPU
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=Path)
     parser.add_argument("--cache", type=Path, required=True, help="where packages are kept")
-    parser.add_argument("--limit", type=int, help="keep so many train mails, half as many to test on, a quarter to stop on")
+    parser.add_argument("--limit", type=int, help="keep so many train mails, half as many to test on")
     asked = parser.parse_args()
     sizes = dict(SIZES)
     if asked.limit:

@@ -50,6 +50,7 @@ def main() -> None:
                 report_to="none",
                 seed=case.seed,
                 use_cpu=case.device == "cpu",
+                bf16=case.device != "cpu",
                 disable_tqdm=True,
             ),
             train_dataset=train,
