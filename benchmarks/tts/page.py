@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from textwrap import fill
+from typing import Any
 
 from contenders import Benchmark
 from document import Document
@@ -12,42 +13,21 @@ WANTED = {"documented": 5.0, "tuned": 2.0}  # times our median
 
 def as_markdown(benchmark: Benchmark, document: Document) -> str:
     """The page beside the JSON."""
-    of, machine = document.conditions, document.conditions["machine"]
-    runs = [run for found in document.runs.values() for run in found]
-    dates, loads = ({run[key] for run in runs} for key in ("date", "load_before"))
-    versions = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
-    on = ", ".join([machine["cpu"], f"{machine['cores']} cores", f"{machine['memory_gib']} GiB"])
-    device = "".join(f", {name}" for name in machine["accelerators"])
-    data = of["data"]
+    of = document.conditions
+    dates = sorted({run["date"] for run in _all_runs(document)})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    bullets = "\n".join(_bullet(text) for text in _remarks(benchmark, document))
     return f"""# {benchmark.title}
 
 Seconds from the start of the process until `{of["target"]}` held on validation: two evaluations in a
 row at or above it. Imports, reading and evaluations are on the clock; the test afterwards is not.
-Measured {" to ".join(sorted({min(dates), max(dates)}))}, the contenders in turn. On a GPU: \
-{"this table" if of["device"] == "cuda" else "not measured"}.
+Measured {when}, the contenders in turn. On a GPU: {"this table" if of["device"] == "cuda" else "not measured"}.
 
 {_table(HEAD, rows(benchmark, document))}
 
 {_verdicts(benchmark, document)}
 
-- **`> x`**: the target was not reached in x seconds. A contender is given up at its first evaluation after ten times
-  our median so far (at least 60 s), or at the end of its epochs. In a median such a run counts as longer than all
-  that reached the target, and `÷ ours` is a lower bound then.
-{
-        _bullet(f'''**Data**: {benchmark.data}. {data["n_train"]:,} to train on, {data["n_validation"]} to stop on,
-{data["n_test"]:,} to test on; {data["split"]}.''')
-    }
-- **Accuracy**: of the weights at the moment of stopping, on the whole test part, `{data["protocol"]}`. Where the
-  intervals overlap widely, the contenders are level in accuracy.
-- **Ours and the rule**: our first two evaluations may come from one look at a newly fitted head: the training
-  examples, answered by fits that had not seen them, and validation. With `hold=3` no run ends before validation
-  was met twice in a row, which is the rule of the others.
-{
-        _bullet(f'''**Machine**: {machine["os"]}, {on}{device}, threads: {machine["threads"]}; Python {machine["python"]},
-{versions}. Files and libraries were in the page cache. Load before the runs: {min(loads)} to {max(loads)}.''')
-    }
-- **s to first at target**: median time of the first single evaluation at the target, which shows how much of
-  the difference comes from how often a contender evaluates. In the JSON: every run, every evaluation.
+{bullets}
 
 ## Where our time goes
 
@@ -62,6 +42,49 @@ Measured {" to ".join(sorted({min(dates), max(dates)}))}, the contenders in turn
 Again: `pip install ".[bench]" && python benchmarks/tts/run.py --set {of["set"]} --seeds {_seeds(document)} \
 --target "{of["target"]}" --device {of["device"]}{_partial(document)}`
 """
+
+
+def _remarks(benchmark: Benchmark, document: Document) -> Iterable[str]:
+    """What has to be known to read the table."""
+    data, machine = document.conditions["data"], document.conditions["machine"]
+    loads = [run["load_before"] for run in _all_runs(document)]
+    yield (
+        "**`> x`**: the target was not reached in x seconds. A contender is given up at its first evaluation after "
+        "ten times our median so far (at least 60 s; the JSON has each run's limit), or at the end of its epochs. In "
+        "a median such a run counts as longer than all that reached the target, and `÷ ours` is a lower bound then."
+    )
+    yield (
+        f"**Data**: {benchmark.data}. {data['n_train']:,} to train on, {data['n_validation']} to stop on, "
+        f"{data['n_test']:,} to test on; {data['split']}."
+    )
+    yield (
+        f"**Accuracy**: of the weights at the moment of stopping, on the whole test part, `{data['protocol']}`. Where "
+        "the intervals overlap widely, the contenders are level in accuracy."
+    )
+    yield (
+        "**Ours and the rule**: our first two evaluations may come from one look at a newly fitted head: the training "
+        "examples, answered by fits that had not seen them, and validation. With `hold=3` no run ends before "
+        "validation was met twice in a row, which is the rule of the others."
+    )
+    yield (
+        f"**Machine**: {machine['os']}, {_machine(machine)}, threads: {machine['threads']}; Python "
+        f"{machine['python']}, {_versions(machine)}. Files and libraries were in the page cache. Load before the "
+        f"runs: {min(loads)} to {max(loads)}."
+    )
+    yield (
+        "**s to first at target**: median time of the first single evaluation at the target, which shows how much of "
+        "the difference comes from how often a contender evaluates. In the JSON: every run, every evaluation."
+    )
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    return ", ".join(
+        [machine["cpu"], f"{machine['cores']} cores", f"{machine['memory_gib']} GiB", *machine["accelerators"]]
+    )
+
+
+def _versions(machine: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
 
 
 def _bullet(text: str) -> str:
@@ -99,6 +122,10 @@ def _parts(document: Document) -> str:
 
 def _hows(benchmark: Benchmark, document: Document) -> list[tuple[str, ...]]:
     return [(c.title, *c.how) for c in benchmark.contenders if c.name in document.runs]
+
+
+def _all_runs(document: Document) -> list[dict[str, Any]]:
+    return [run for found in document.runs.values() for run in found]
 
 
 def _seeds(document: Document) -> int:

@@ -48,8 +48,9 @@ def ratio(runs: list[Run], ours: list[Run]) -> tuple[float, bool] | None:
     """(how many times our median, whether that is only a lower bound); none where ours has no median."""
     if not ours or seconds(median_run(ours)) == inf:
         return None
-    reached = seconds(median_run(runs)) < inf
-    return (median_at_least(runs) / seconds(median_run(ours)), not reached)
+    middle = seconds(median_run(runs))
+    reached = middle < inf
+    return (middle if reached else median_at_least(runs)) / seconds(median_run(ours)), not reached
 
 
 def rows(benchmark: Benchmark, document: Document) -> list[tuple[str, ...]]:
