@@ -26,9 +26,9 @@ from bare_loop import BareLoop
 from scipy.stats import binom
 
 from roadworthy.finetune import finetune, load
-from roadworthy.finetune.image_recipes import small_data as image_recipe
+from roadworthy.finetune.image_recipes import head_first as image_recipe
 from roadworthy.finetune.image_task import ImageTask
-from roadworthy.finetune.text_recipes import small_data as text_recipe
+from roadworthy.finetune.text_recipes import head_first as text_recipe
 from roadworthy.finetune.text_task import TextTask
 
 HERE = Path(__file__).resolve().parent

@@ -19,6 +19,7 @@ from roadworthy.finetune.freezing import Freezing
 from roadworthy.finetune.gradients import clip
 from roadworthy.finetune.journal import Journal
 from roadworthy.finetune.layout import lay_out
+from roadworthy.finetune.meter import Meter
 from roadworthy.finetune.optimizer import make_optimizer
 from roadworthy.finetune.plan import Order, Plan
 from roadworthy.finetune.precision import autocast
@@ -65,8 +66,10 @@ def engine(
 ) -> tuple[State, Setting[Any]]:
     """State and setting of a run, as ``finetune`` makes them, with a log that goes nowhere."""
     plan, world = Plan.of(recipe, work.size("train")), World()
+    log = EventLog(None)
     journal = Journal(
-        log=EventLog(None),
+        log=log,
+        meter=Meter(log, None),
         plan=plan,
         rule=StoppingRule(target=None, hold=recipe.hold),
         protocol=work.protocol,

@@ -16,6 +16,7 @@ from roadworthy.finetune.progress import Report
 from roadworthy.finetune.random_numbers import batches, batches_by_length
 from roadworthy.finetune.split import Part
 from roadworthy.finetune.task import Look
+from roadworthy.finetune.world import World
 from roadworthy.model_cards import Protocol, Row, text_accuracy
 
 _MEDIAN, _SPREAD = 150.0, 0.4
@@ -102,6 +103,8 @@ class Questions:
         """None: nothing is measured but speed."""
         return []
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
+    ) -> Iterator[Look]:
         """None."""
         return iter(())

@@ -16,7 +16,7 @@ from report import Benchmark, leave, row
 
 from roadworthy.finetune.architectures import build
 from roadworthy.finetune.examples import Dataset, Example, Examples
-from roadworthy.finetune.image_recipes import small_data
+from roadworthy.finetune.image_recipes import head_first
 from roadworthy.finetune.image_workload import ImageWorkload
 from roadworthy.finetune.pixel_store import PixelStore
 from roadworthy.finetune.recipe import Recipe
@@ -47,7 +47,7 @@ def main() -> None:
     device = torch.device(asked.device)
     crop = 64 if asked.small else 224
     recipe = dataclasses.replace(
-        small_data(on_gpu=device.type == "cuda"),
+        head_first(on_gpu=device.type == "cuda"),
         batch_size=size.batch,
         frozen_share=0.0,
         freeze_normalisation=False,
