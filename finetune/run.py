@@ -17,7 +17,7 @@ from . import checkpoint
 from . import recipe as recipes
 from .average import Average
 from .checkpoint import State
-from .environment import choose_device, make_deterministic
+from .environment import accelerators, choose_device, make_deterministic
 from .event_log import EventLog
 from .examples import Dataset, check_parts
 from .finders import first_choices
@@ -103,6 +103,9 @@ def finetune(
     folder = RunFolder(Path(out))
     goal = Target.parse(target) if isinstance(target, str) else target
     world = join()
+    with world.together():
+        own = accelerators(choose_device(device))
+    of_all = tuple(world.gathered(list(own)))
 
     def settled() -> RunSpec:
         if folder.is_run:
@@ -118,6 +121,7 @@ def finetune(
             leave_out_leaked=leave_out_leaked,
             reference=reference,
             processes=world.size,
+            accelerators=of_all,
         )
         folder.check_empty()
         folder.write_spec(begun)

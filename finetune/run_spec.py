@@ -35,8 +35,11 @@ def specify(
     leave_out_leaked: bool,
     reference: str | None,
     processes: int,
+    accelerators: tuple[str, ...],
 ) -> RunSpec:
     """Settles everything about a run; ``settings`` are fields of the recipe and options of the task, by name.
+
+    ``accelerators``: of all ``processes``, one after another.
 
     Raises:
         InputError: a start, a setting or a target that cannot be used.
@@ -65,7 +68,7 @@ def specify(
         device=device.type,
         processes=processes,
         recipe=recipes.to_dict(recipe),
-        environment=describe(device, recipe.precision),
+        environment=dataclasses.replace(describe(device, recipe.precision), accelerators=accelerators),
     )
 
 
