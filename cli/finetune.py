@@ -57,6 +57,9 @@ def finetune(
     leave_out_leaked: Annotated[
         bool, typer.Option("--leave-out-leaked", help="Do not train on examples that are also in the test part.")
     ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Write TensorBoard events below this folder, under the run's name.")
+    ] = None,
     shard: Annotated[
         bool, typer.Option("--shard", help="Split a model too large for one device over torchrun's processes.")
     ] = False,
@@ -70,7 +73,7 @@ def finetune(
     from roadworthy.model_cards import CATALOGUE
     from roadworthy.registry import open_registry, trusted_keys
 
-    from .output import progress
+    from .output import and_tensorboard, progress
 
     origin: Path | str = start
     reference = None
@@ -78,7 +81,8 @@ def finetune(
         origin = Path(start)
     elif start not in CATALOGUE and not start.startswith("timm:") and "/" in start:
         origin, reference = pulled(open_registry(registry), start, trusted_keys(extra=key or ())), start
-    with progress() as report:
+    events = tensorboard / out.resolve().name if tensorboard else None
+    with progress(keep=True) as shown, and_tensorboard(shown, events) as report:
         report("starting torch", 0, 1)
         from roadworthy.finetune import finetune as run
 
@@ -109,6 +113,9 @@ def finetune(
         )
     finish_undisturbed()
     if leads():
+        from .run_page import leave_run_page
+
+        leave_run_page(result.run)
         _tell(result, data, target, json=json)
     if target is not None and not result.target_met:
         raise typer.Exit(1)

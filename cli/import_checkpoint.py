@@ -14,16 +14,20 @@ def register(app: typer.Typer) -> None:
 
 
 def import_checkpoint(
-    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors, .pth or .pt file.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A .safetensors, .pth or .pt file; or a model folder of timm or transformers.")
+    ],
     reference: Annotated[str, typer.Argument(metavar="NAME", help="team/name; the draft is team/name@main.")],
-    system: Annotated[str, typer.Option(help="A system of the catalogue, or timm:ARCHITECTURE.")],
+    system: Annotated[
+        str | None, typer.Option(help="What a file is: a system of the catalogue, or timm:ARCHITECTURE.")
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Where the file comes from.")] = None,
     claim: Annotated[str | None, typer.Option(help="What its upstream claims; quoted as not verified.")] = None,
     licence: Annotated[str | None, typer.Option(help="The licence its upstream states.")] = None,
     registry: RegistryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Scan and convert a checkpoint (NVIDIA, torchvision, timm layout) into a draft."""
+    """Scan and convert a checkpoint or a model folder into a draft."""
     import tempfile
     from dataclasses import asdict
 
@@ -50,5 +54,5 @@ def import_checkpoint(
     if json:
         emit({"reference": str(draft), "layout": done.layout, "parameters": done.parameters, "dropped": done.dropped})
     else:
-        typer.echo(f"{draft}: {done.parameters:,} parameters, converted from the {done.layout} layout")
+        typer.echo(f"{draft}: {done.parameters:,} parameters, converted from its {done.layout} layout")
         note("It is an uncertified draft: its accuracy was not measured here.")

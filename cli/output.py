@@ -49,42 +49,34 @@ def metric_line(metric: Any, *, with_protocol: bool = True) -> str:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator["Report"]:
-    """A bar for each stage on stderr, with rate and time left; nothing where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+def progress(*, keep: bool = False) -> Iterator["Report"]:
+    """A live view on stderr, or a line for each evaluation where that is no terminal.
 
-    console = Console(stderr=True)
-    if not (console.is_terminal and leads()):
+    ``keep``: what was reached stays on the screen, and is told off a terminal; by default nothing is.
+    """
+    from rich.console import Console
+
+    from .display import shown
+
+    if not leads():
         yield lambda stage, done, total, **facts: None
         return
-    columns = (
-        TextColumn("{task.description:<28}"),
-        BarColumn(bar_width=32),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    # Only stderr: what is printed on stdout stays there, for whoever reads it.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
-        tasks: dict[str, Any] = {}
 
-        def report(stage: str, done: int, total: int, **facts: float | str) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            elif done < (bars.tasks[bars.task_ids.index(tasks[stage])].completed or 0):
-                bars.reset(tasks[stage], total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
+    with shown(Console(stderr=True), keep=keep) as report:
         yield report
+
+
+@contextlib.contextmanager
+def and_tensorboard(report: "Report", folder: Path | None) -> Iterator["Report"]:
+    """``report``, and TensorBoard events of the same facts in ``folder`` where there is one."""
+    if folder is None:
+        yield report
+        return
+    from roadworthy.finetune.progress import together
+    from roadworthy.finetune.tensorboard import TensorBoard
+
+    with TensorBoard(folder) as board:
+        yield together(report, board)
 
 
 def bytes_report(report: "Report", stage: str) -> Callable[[int, int], None]:

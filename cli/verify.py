@@ -27,6 +27,12 @@ def verify(
     subject: Annotated[str, typer.Argument(metavar="RUN|DIR|REF", help="A run, a snapshot folder, or a reference.")],
     data: Annotated[Path, typer.Option(help="The data; its test part is measured on.")],
     target: Annotated[str | None, typer.Option(help="The target, where the run has none.")] = None,
+    show_examples: Annotated[
+        int,
+        typer.Option(
+            min=0, max=10, help="Publish pictures of so many of the surest test errors on the card; by default none."
+        ),
+    ] = 0,
     device: DeviceOption = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
@@ -57,6 +63,7 @@ def verify(
             target=target,
             device=device,
             options=stated(text_column=text_column, label_column=label_column) or None,
+            show_examples=show_examples,
             report=report,
         )
     if json:

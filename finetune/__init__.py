@@ -21,13 +21,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .artefact import Exported, export
     from .classifier import Classifier, load
-    from .import_file import Imported, import_checkpoint
+    from .data_report import DataReport
+    from .data_survey import survey
+    from .import_file import import_checkpoint
+    from .imported import Imported
     from .run import Finetuned, finetune
     from .speed import bench
     from .verification import Verified, verify
 
 __all__ = [
     "Classifier",
+    "DataReport",
     "Exported",
     "Finetuned",
     "Imported",
@@ -37,20 +41,23 @@ __all__ = [
     "finetune",
     "import_checkpoint",
     "load",
+    "survey",
     "verify",
 ]
 
 _HOME = {
     "Classifier": "classifier",
+    "DataReport": "data_report",
     "Exported": "artefact",
     "Finetuned": "run",
-    "Imported": "import_file",
+    "Imported": "imported",
     "Verified": "verification",
     "bench": "speed",
     "export": "artefact",
     "finetune": "run",
     "import_checkpoint": "import_file",
     "load": "classifier",
+    "survey": "data_survey",
     "verify": "verification",
 }
 

@@ -27,7 +27,7 @@ def measure(request: ArtefactRequest) -> ArtefactMeasured:
     config = task.read_config(folder)
     exported = open_exported(request.format, folder)
     data = task.read(
-        Path(request.data), config, fixed_labels=True, options=request.options, cache=out / "cache", report=say
+        Path(request.data), config, to_measure=True, options=request.options, cache=out / "cache", report=say
     )
     rows = predict(exported, task.workload(data, config, None, device), "test", device, say)
     (out / "test.jsonl").write_bytes(evidence.dump(rows))

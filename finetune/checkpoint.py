@@ -19,8 +19,9 @@ from .sharding import laid_like, whole
 class Progress:
     """Where a run stands. Changes with every step; the order of the data and all random numbers follow from it.
 
-    ``history`` is the metric of each evaluation so far, ``train_seconds`` the time spent in steps, ``probed``
-    whether the run has looked for a better way to compute them, ``processes`` how many took the last steps.
+    ``samples`` counts examples that were learnt from, by a head's fit or by a step; ``history`` is the metric of each
+    evaluation so far, ``train_seconds`` the time spent in steps, ``probed`` whether the run has looked for a better
+    way to compute them, ``processes`` how many took the last steps.
     """
 
     step: int = 0

@@ -13,6 +13,7 @@ from roadworthy.model_cards import Row
 
 from .examples import Example, Examples
 from .head_fit import fit, out_of_fold
+from .held_out import held_out
 from .progress import Report
 from .split import Part
 from .task import Look
@@ -60,6 +61,7 @@ def fit_head_progressively(
     weights_C: torch.Tensor,
     report: Report,
     world: World,
+    first_look: int | None = None,
 ) -> Iterator[Look]:
     """Fits ``layer`` on more and more of the train part, doubling it, and looks at validation after each fit.
 
@@ -83,16 +85,18 @@ def fit_head_progressively(
     unseen_ND = computed("validation", batches["validation"])
     unseen = [parts["validation"][number] for batch in batches["validation"] for number in batch]
     x_ND, seen = unseen_ND[:0], list[Example]()
-    for group in _between_looks(batches["train"], max(_FIRST_LOOK, _PER_CLASS * len(weights_C))):
+    for group in _between_looks(batches["train"], max(_FIRST_LOOK, _PER_CLASS * len(weights_C), first_look or 0)):
         x_ND = torch.cat([x_ND, computed("train", group)])
         seen += [parts["train"][number] for batch in group for number in batch]
         labels_N = torch.tensor([example.truth for example in seen], device=x_ND.device)
         head = fit(x_ND, labels_N, weights_C)
         head.copy_to(layer)
+        scores_NC, unseen_scores_VC = out_of_fold(x_ND, labels_N, weights_C), head.scores(unseen_ND)
         yield Look(
             samples=len(seen),
-            out_of_fold=rows(seen, out_of_fold(x_ND, labels_N, weights_C)),
-            validation=rows(unseen, head.scores(unseen_ND)),
+            out_of_fold=rows(seen, scores_NC),
+            validation=rows(unseen, unseen_scores_VC),
+            held_out=held_out([*seen, *unseen], torch.cat([scores_NC, unseen_scores_VC])),
         )
 
 

@@ -14,12 +14,13 @@ import torch
 
 from roadworthy.model_cards import Row, evidence
 from roadworthy.model_cards.evidence import fingerprint_of
-from roadworthy.model_cards.snapshot import list_files
+from roadworthy.model_cards.snapshot import EXAMPLES, list_files
 
 from .clean_answer import answer, say
 from .clean_request import REQUEST, Measured, Request
 from .environment import choose_device, describe, make_deterministic
 from .evaluation import predict
+from .example_pictures import check_can_show, write_examples
 from .examples import Dataset
 from .fingerprint import fingerprint
 from .open_model import Opened, open_snapshot
@@ -33,11 +34,15 @@ def measure(request: Request) -> Measured:
     files = list_files(snapshot)
     opened = open_snapshot(snapshot, device=device.type)
     config = opened.config
+    check_can_show(config.task, request.show_examples)
     data = opened.task.read(
-        Path(request.data), config, fixed_labels=True, options=request.options, cache=out / "cache", report=say
+        Path(request.data), config, to_measure=True, options=request.options, cache=out / "cache", report=say
     )
     rows = _answers(opened, data, device)
     (out / "test.jsonl").write_bytes(evidence.dump(rows))
+    if request.show_examples:
+        names = {example.id: example.name for example in data.examples.part("test")}
+        write_examples(rows, names, Path(request.data), out / EXAMPLES, most=request.show_examples)
     reason = _measure_parent(request, opened, data, device) if request.parent else None
     identity = fingerprint(opened.model)
     return Measured(

@@ -10,7 +10,10 @@ from roadworthy.model_cards.certificate import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """``out`` is an empty folder; ``parent`` a snapshot to be measured on the same examples."""
+    """``out`` is an empty folder; ``parent`` a snapshot to be measured on the same examples.
+
+    ``show_examples``: of how many of the surest errors a picture is to be left in ``out``.
+    """
 
     snapshot: str
     parent: str | None
@@ -18,6 +21,7 @@ class Request:
     out: str
     device: str | None
     options: dict[str, str | int]
+    show_examples: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

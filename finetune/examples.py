@@ -27,6 +27,14 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A file, or a row of one, that cannot be used, and what was found there instead."""
+
+    name: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
     """All examples of a data set. ``origin`` is what messages call it; ``noun`` what one example is."""
 

@@ -1,6 +1,7 @@
 """A loss that is no longer a number stops the run, with the batch that did it saved."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,12 +27,18 @@ class FiniteLosses:
         self._writes = writes
         self._names = names
         self._unseen: list[tuple[Step, torch.Tensor]] = []
+        self._fresh: list[float] = []
 
     def note(self, step: Step, loss: torch.Tensor) -> None:
         """Raises CheckError no more than a few steps late, and before any later checkpoint."""
         self._unseen.append((step, loss))
         if len(self._unseen) >= self._together:
             self.check()
+
+    def fresh(self) -> float | None:
+        """The mean of the losses that were looked at since this was last asked; ``None`` where there are none."""
+        losses, self._fresh = self._fresh, []
+        return sum(losses) / len(losses) if losses else None
 
     def check(self) -> None:
         """Looks at every loss that was not looked at yet.
@@ -40,24 +47,29 @@ class FiniteLosses:
             CheckError: one of them is no finite number; its batch is described in ``bad-batch.json``.
         """
         waiting, self._unseen = self._unseen, []
-        if not waiting or bool(torch.isfinite(torch.stack([loss for _, loss in waiting])).all()):
+        if not waiting:
             return
-        step, loss = next((step, loss) for step, loss in waiting if not torch.isfinite(loss))
+        losses: list[float] = torch.stack([loss for _, loss in waiting]).tolist()
+        if all(map(math.isfinite, losses)):
+            self._fresh += losses
+            return
+        place = next(place for place, loss in enumerate(losses) if not math.isfinite(loss))
+        step, loss = waiting[place][0], losses[place]
         path = self._folder / "bad-batch.json"
         if self._writes:
             self._describe(path, step, loss)
         raise CheckError(
-            f"the loss became {loss.item()} at step {step.number}; expected a finite number. The batch is in {path}; "
+            f"the loss became {loss} at step {step.number}; expected a finite number. The batch is in {path}; "
             "the last checkpoint is kept. Look at its examples, or lower the learning rate with --learning-rate and "
             "start a new run."
         )
 
-    def _describe(self, path: Path, step: Step, loss: torch.Tensor) -> None:
+    def _describe(self, path: Path, step: Step, loss: float) -> None:
         document = {
             "step": step.number,
             "epoch": step.epoch,
             "seed": step.seed,
-            "loss": str(loss.item()),
+            "loss": str(loss),
             "examples": self._names(step.examples),
         }
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -7,7 +7,7 @@ the short side is resized, to what the protocol's evaluation needs.
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +17,7 @@ import numpy as np
 
 from roadworthy.model_cards import InputError, Protocol, StorageError
 
-from .examples import Dataset, Example, Examples, check_distinct
+from .examples import Dataset, Example, Examples, Unreadable, check_distinct
 from .image_folder import Listed, Listing
 from .pixel_store import PixelStore
 from .pixels import Decoded, UnreadableError, decode
@@ -28,8 +28,11 @@ _MOST_NAMED = 20  # unreadable files named in one message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """One image of the index: pixel digest, class, part, path relative to the data folder, its place."""
+class Entry:
+    """One image of the index: pixel digest, class, part, path relative to the data folder, its place.
+
+    ``height`` and ``width`` are those of the decoded copy, ``full_height`` and ``full_width`` those of the file.
+    """
 
     id: str
     label: int
@@ -38,6 +41,8 @@ class _Entry:
     offset: int
     height: int
     width: int
+    full_height: int
+    full_width: int
 
 
 def read_images(
@@ -57,7 +62,9 @@ def read_images(
     if cached is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            cached = _decode_all(listing, flat, resize, interpolation, progress)
+            cached, unreadable = _decode_all(listing, flat, resize, interpolation, progress)
+            if unreadable:
+                raise InputError(unreadable_message(listing.root, unreadable))
             _write_index(index, stamp, cached)
         except OSError as error:
             raise StorageError(
@@ -69,7 +76,22 @@ def read_images(
     return Dataset(examples=examples, payload=_store(flat, cached), warm=warm)
 
 
-def _examples(listing: Listing, entries: tuple[_Entry, ...]) -> Examples:
+def survey_images(
+    listing: Listing, flat: Path, *, resize: int, interpolation: str, progress: Progress
+) -> tuple[Dataset[PixelStore], tuple[Entry, ...], tuple[Unreadable, ...]]:
+    """Decodes into the file ``flat`` whatever can be decoded; what cannot is told and left out.
+
+    Raises:
+        InputError: not one image can be decoded.
+    """
+    entries, unreadable = _decode_all(listing, flat, resize, interpolation, progress)
+    if not entries:
+        raise InputError(unreadable_message(listing.root, unreadable))
+    data = Dataset(examples=_examples(listing, entries), payload=_store(flat, entries), warm=False)
+    return data, entries, unreadable
+
+
+def _examples(listing: Listing, entries: tuple[Entry, ...]) -> Examples:
     return Examples(
         labels=listing.labels,
         members=tuple(
@@ -81,7 +103,7 @@ def _examples(listing: Listing, entries: tuple[_Entry, ...]) -> Examples:
     )
 
 
-def _store(flat: Path, entries: tuple[_Entry, ...]) -> PixelStore:
+def _store(flat: Path, entries: tuple[Entry, ...]) -> PixelStore:
     return PixelStore(
         flat=np.memmap(flat, dtype=np.uint8, mode="r"),
         offset=np.array([e.offset for e in entries], dtype=np.int64),
@@ -92,20 +114,20 @@ def _store(flat: Path, entries: tuple[_Entry, ...]) -> PixelStore:
 
 def _decode_all(
     listing: Listing, flat: Path, resize: int, interpolation: str, progress: Progress | None
-) -> tuple[_Entry, ...]:
-    entries: list[_Entry] = []
-    problems: list[str] = []
+) -> tuple[tuple[Entry, ...], tuple[Unreadable, ...]]:
+    entries: list[Entry] = []
+    unreadable: list[Unreadable] = []
     offset = 0
     with flat.open("wb") as file:
         for number, (listed, outcome) in enumerate(_decoded(listing, resize, interpolation), start=1):
             relative = listed.path.relative_to(listing.root).as_posix()
             if isinstance(outcome, str):
-                problems.append(f"  {relative}: found {outcome}")
+                unreadable.append(Unreadable(name=relative, found=outcome))
                 continue
             height, width = outcome.pixels.shape[:2]
             file.write(outcome.pixels.tobytes())
             entries.append(
-                _Entry(
+                Entry(
                     id=outcome.identity,
                     label=listed.label,
                     part=listing.split.part_of(listed.part, outcome.identity),
@@ -113,14 +135,14 @@ def _decode_all(
                     offset=offset,
                     height=height,
                     width=width,
+                    full_height=outcome.height,
+                    full_width=outcome.width,
                 )
             )
             offset += height * width * 3
             if progress is not None:
                 progress("reading images", number, len(listing.files))
-    if problems:
-        raise InputError(unreadable_message(listing.root, problems))
-    return tuple(entries)
+    return tuple(entries), tuple(unreadable)
 
 
 def _decoded(listing: Listing, resize: int, interpolation: str) -> Iterator[tuple[Listed, Decoded | str]]:
@@ -139,12 +161,13 @@ def _decoded(listing: Listing, resize: int, interpolation: str) -> Iterator[tupl
             yield from zip(ahead, pool.map(one, ahead), strict=True)
 
 
-def unreadable_message(root: Path, problems: list[str]) -> str:
+def unreadable_message(root: Path, unreadable: Sequence[Unreadable]) -> str:
     """One message that names the files that are no images."""
-    more = len(problems) - _MOST_NAMED
-    named = "\n".join(problems[:_MOST_NAMED]) + (f"\n  and {more} more" if more > 0 else "")
+    more = len(unreadable) - _MOST_NAMED
+    named = "\n".join(f"  {one.name}: found {one.found}" for one in unreadable[:_MOST_NAMED])
+    named += f"\n  and {more} more" if more > 0 else ""
     return (
-        f"{len(problems)} of the files in {root} cannot be read as images; expected whole JPEG, PNG, WebP, BMP, "
+        f"{len(unreadable)} of the files in {root} cannot be read as images; expected whole JPEG, PNG, WebP, BMP, "
         f"GIF or TIFF files. Replace or remove them; nothing was changed:\n{named}"
     )
 
@@ -152,21 +175,22 @@ def unreadable_message(root: Path, problems: list[str]) -> str:
 def _stamp(listing: Listing, form: str) -> str:
     """Changes whenever a file, its size, its time, its class or its part does."""
     files = [[str(f.path), f.path.stat().st_size, f.path.stat().st_mtime_ns, f.label, f.part] for f in listing.files]
-    return json.dumps([form, listing.labels, sorted(listing.split.given), files])
+    fields = [field.name for field in dataclasses.fields(Entry)]
+    return json.dumps([form, fields, listing.labels, sorted(listing.split.given), files])
 
 
-def _write_index(index: Path, stamp: str, entries: tuple[_Entry, ...]) -> None:
+def _write_index(index: Path, stamp: str, entries: tuple[Entry, ...]) -> None:
     # Written last and moved into place: an index that exists belongs to a complete file.
     aside = index.with_suffix(".tmp")
     aside.write_text(json.dumps({"stamp": stamp, "examples": [dataclasses.astuple(e) for e in entries]}))
     aside.replace(index)
 
 
-def _cached(index: Path, stamp: str) -> tuple[_Entry, ...] | None:
+def _cached(index: Path, stamp: str) -> tuple[Entry, ...] | None:
     if not index.is_file():
         return None
     document = json.loads(index.read_text())
     if document["stamp"] != stamp:
         return None
-    names = [field.name for field in dataclasses.fields(_Entry)]
-    return tuple(_Entry(**dict(zip(names, values, strict=True))) for values in document["examples"])
+    names = [field.name for field in dataclasses.fields(Entry)]
+    return tuple(Entry(**dict(zip(names, values, strict=True))) for values in document["examples"])

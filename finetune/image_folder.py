@@ -41,15 +41,26 @@ def list_folder(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing
     Raises:
         InputError: no folder, no image, fewer than two classes, an empty class, or an unknown class.
     """
+    listing = look_through(root, labels=labels)
+    if labels is None:
+        check_classes(listing)
+    check_empty(listing)
+    return listing
+
+
+def look_through(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing:
+    """Lists a data folder whatever its classes are like.
+
+    Raises:
+        InputError: no folder, no image, or a class that is none of ``labels``.
+    """
     if not root.is_dir():
         raise InputError(f"no data folder at {root}. {_AS_EXPECTED}")
     parts = {PART_NAMES[d.name.lower()]: d for d in _folders(root) if d.name.lower() in PART_NAMES}
     given = frozenset(parts) if "train" in parts or "test" in parts else frozenset()
     tops: dict[Part | None, Path] = {part: folder for part, folder in parts.items() if given} or {None: root}
     found = sorted({d.name for top in tops.values() for d in _folders(top)})
-    if labels is None:
-        labels = tuple(found)
-        _check_classes(root, labels)
+    labels = tuple(found) if labels is None else labels
     unknown = sorted(set(found) - set(labels))
     if unknown:
         raise InputError(
@@ -67,16 +78,16 @@ def list_folder(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing
     if not files:
         raise InputError(f"0 images in {root}. {_AS_EXPECTED} Known endings: {' '.join(sorted(IMAGE_SUFFIXES))}.")
     split = Split(given=given, unit="folders", content="pixels'")
-    listing = Listing(root=root, labels=labels, files=files, split=split)
-    _check_empty(listing)
-    return listing
+    return Listing(root=root, labels=labels, files=files, split=split)
 
 
 def _folders(folder: Path) -> list[Path]:
     return sorted(d for d in folder.iterdir() if d.is_dir() and not d.name.startswith("."))
 
 
-def _check_classes(root: Path, labels: tuple[str, ...]) -> None:
+def check_classes(listing: Listing) -> None:
+    """Raises InputError where the classes are fewer than two, or cannot be told apart."""
+    root, labels = listing.root, listing.labels
     if len(labels) == 1:
         raise InputError(f"only one class in {root}: {labels[0]!r}. A classifier needs at least two. {_AS_EXPECTED}")
     folded: dict[str, str] = {}
@@ -89,7 +100,8 @@ def _check_classes(root: Path, labels: tuple[str, ...]) -> None:
             )
 
 
-def _check_empty(listing: Listing) -> None:
+def check_empty(listing: Listing) -> None:
+    """Raises InputError where a class has no image to train on."""
     needed: frozenset[Part | None] = frozenset({"train"}) if "train" in listing.split.given else frozenset({None})
     if listing.split.given and "train" not in listing.split.given:
         return  # a test folder alone may lack a class

@@ -75,13 +75,15 @@ class ImageTask:
         return replace(config, protocol=protocol)
 
     def read(
-        self, data: Path, config: ModelConfig, *, fixed_labels: bool, options: Options, cache: Path, report: Report
+        self, data: Path, config: ModelConfig, *, to_measure: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[PixelStore]:
         """Decodes every image below ``data`` once."""
-        listing = list_folder(data, labels=config.labels if fixed_labels else None)
-        if not fixed_labels and set(config.labels) == set(listing.labels) and config.labels != listing.labels:
+        listing = list_folder(data, labels=config.labels if to_measure else None)
+        if not to_measure and set(config.labels) == set(listing.labels) and config.labels != listing.labels:
             # The start's order of classes where the classes are the same, so that its head stays right.
             listing = list_folder(data, labels=config.labels)
+        if to_measure and "test" in listing.split.given:
+            listing = replace(listing, files=tuple(f for f in listing.files if f.part == "test"))
         return read_images(listing, config.protocol, cache, report)
 
     def build(self, config: ModelConfig) -> nn.Module:

@@ -120,7 +120,9 @@ class ImageWorkload:
         """The most probable class of each image, with its probability."""
         return rows(batch.examples, model(batch.images))
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report, world: World) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
+    ) -> Iterator[Look]:
         """Fits a new linear classifier on the frozen trunk's features."""
         timm_model: Any = model
         head = timm_model.get_classifier()
@@ -137,7 +139,9 @@ class ImageWorkload:
             "train": _in_turn(order(seed, -2, self.size("train")).tolist()),
             "validation": self.plain_batches("validation"),
         }
-        yield from fit_head_progressively(head, features, self._parts, batches, self._weights, report, world)
+        yield from fit_head_progressively(
+            head, features, self._parts, batches, self._weights, report, world, first_look
+        )
 
 
 def _in_turn(numbers: Sequence[int]) -> list[list[int]]:

@@ -1,7 +1,6 @@
 """A foreign checkpoint becomes a snapshot: scanned, converted to safetensors, its claims only quoted."""
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 
 from timm.data import ImageNetInfo
@@ -16,31 +15,26 @@ from .architectures import build, default_classes
 from .checkpoint_layouts import convert
 from .fingerprint import fingerprint
 from .foreign import read_checkpoint
+from .import_folder import import_folder
+from .imported import Imported
 from .tasks import named
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """The snapshot, the checkpoint's layout, and what of it was left out."""
-
-    snapshot: Path
-    layout: str
-    parameters: int
-    dropped: tuple[str, ...]
 
 
 def import_checkpoint(
     checkpoint: Path | str,
     *,
-    system: str,
+    system: str | None = None,
     out: Path | str,
     labels: tuple[str, ...] | None = None,
     upstream: Upstream | None = None,
 ) -> Imported:
     """Converts a checkpoint file (NVIDIA, torchvision or timm layout) into the snapshot folder ``out``.
 
+    A folder that timm or transformers wrote (config, weights, tokenizer) is taken over as it is, its weights
+    converted where they are pickled.
+
     Args:
-        system: a name of the catalogue or ``timm:ARCHITECTURE``.
+        system: a name of the catalogue or ``timm:ARCHITECTURE``; a folder says itself what it is.
         labels: the classes, in the order of the head; by default ImageNet's where there are 1000.
         upstream: where the file comes from and what is claimed of it; quoted, not verified.
 
@@ -52,6 +46,12 @@ def import_checkpoint(
         >>> import_checkpoint("checkpoint.safetensors", system="timm:test_efficientnet", out="base").layout
         'timm'
     """
+    if Path(checkpoint).is_dir():
+        return import_folder(Path(checkpoint), out=Path(out), upstream=upstream)
+    if system is None:
+        raise InputError(
+            f"{checkpoint} does not say what it is. Name its system: --system resnet50-v1.5, or timm:NAME."
+        )
     task, config = named(system)
     architecture, name = config.architecture, config.system
     classes = len(labels) if labels else default_classes(architecture)

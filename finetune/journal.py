@@ -10,13 +10,16 @@ import torch
 
 from roadworthy.model_cards import Metric, Protocol, Row, Target, score
 
-from . import checkpoint
+from . import checkpoint, held_out
 from .checkpoint import State
 from .choices import Decision
 from .event_log import EventLog
+from .optimizer import schedule
 from .plan import Plan
 from .progress import Report
+from .run_folder import HELD_OUT
 from .stopping import StoppingRule
+from .task import Look
 from .world import World
 
 
@@ -38,6 +41,8 @@ class Journal:
         self._log, self._plan, self._rule, self._protocol = log, plan, rule, protocol
         self._path, self._report, self._world, self._device = path, report, world, device
         self._saved = time.monotonic()
+        self._rate: float | None = None  # examples a second, as of the last evaluation
+        self.answers: Sequence[Row] = ()  # to the last evaluation on validation
 
     @property
     def target(self) -> Target | None:
@@ -52,33 +57,54 @@ class Journal:
             self._log.event("processes_changed", self._world.size, before=before, exact=False)
         state.progress.processes = self._world.size
 
-    def evaluated(self, state: State, rows: Sequence[Row], **metadata: Any) -> Metric:
-        """Scores ``rows``, notes the figure, and says in ``state`` whether the target holds now."""
+    def evaluated(self, state: State, rows: Sequence[Row], *, look: str | None = None, **metadata: Any) -> Metric:
+        """Scores ``rows``, notes the figure, and says in ``state`` whether the target holds now.
+
+        ``look``: what was looked at, where it was not validation.
+        """
         progress = state.progress
         found = self._world.same(score(self._protocol, rows))
+        if look is None:
+            self.answers = rows
+        else:
+            metadata["look"] = look
         self._log.event(
-            "eval_accuracy",
-            found.value,
-            **{"samples_count": progress.samples, "epoch_num": self._epoch(state)} | metadata,
+            "eval_accuracy", found.value, samples_count=progress.samples, epoch_num=self._epoch(state), **metadata
         )
         progress.history.append(found.value)
         progress.held = self._rule.holds(progress.history)
-        self._report("training", progress.step, self._plan.total, **self._facts(state, found))
+        if progress.train_seconds:  # the stopwatch stands while an evaluation is noted
+            self._rate = progress.step * self._plan.batch / progress.train_seconds
+        facts = self._facts(state) | self._memory()
+        facts |= {"metric": found.name, "value": found.value, "look": look or "validation"}
+        facts |= {"phase": metadata.get("stage", "training")}
+        facts |= {"met": self._rule.met(progress.history), "hold": self._rule.hold} if self._rule.target else {}
+        self._report("training", progress.step, self._plan.total, **facts)
         return found
 
     def evaluating(self, state: State) -> None:
         """The start of an evaluation."""
         self._log.start("eval_start", samples_count=state.progress.samples)
 
-    def stepped(self, state: State) -> None:
-        """After a step."""
-        self._report("training", state.progress.step, self._plan.total, **self._facts(state))
+    def stepped(self, state: State, loss: float | None) -> None:
+        """After a step; ``loss``: the mean of those that were looked at since the last one, where any were."""
+        step = state.progress.step
+        facts = self._facts(state)
+        if loss is not None:
+            share = schedule(step - 1, self._plan.total, self._plan.warmup)
+            facts |= {"loss": loss, "learning_rate": state.choices.learning_rate * share}
+        self._report("training", step, self._plan.total, **facts)
 
     def chose(self, state: State, decision: Decision) -> None:
         """Notes a choice with what it was made from, and keeps it, so that a resumed run makes the same."""
         state.choices = decision.choices
         self._log.event("choices", asdict(decision.choices), why=decision.why, measured=decision.measured)
         self.save(state)
+
+    def keep(self, look: Look) -> None:
+        """Leaves what a fitted head says of the labels with the run, for its report."""
+        if self._world.leads and look.held_out is not None:
+            held_out.save(self._path.with_name(HELD_OUT), look.held_out)
 
     def note(self, key: str, value: Any, **metadata: Any) -> None:
         """Anything else that happened."""
@@ -102,7 +128,7 @@ class Journal:
         self.save(state)
 
     def _epoch(self, state: State) -> float:
-        return state.progress.step / self._plan.per_epoch
+        return state.progress.samples / self._plan.examples
 
     def _figures(self, state: State) -> dict[str, Any]:
         return {
@@ -111,15 +137,24 @@ class Journal:
             "train_seconds": round(state.progress.train_seconds, 3),
         }
 
-    def _facts(self, state: State, found: Metric | None = None) -> dict[str, float | str]:
+    def _facts(self, state: State) -> dict[str, float | str]:
         progress = state.progress
-        facts: dict[str, float | str] = {"seconds": self._log.run_seconds}
-        if progress.train_seconds:
-            facts["rate"] = progress.samples / progress.train_seconds
-        if self._device.type == "cuda":
-            facts["memory"] = torch.cuda.max_memory_allocated(self._device)
-        if found is not None:
-            facts |= {"metric": found.name, "value": found.value}
+        facts: dict[str, float | str] = {
+            "seconds": self._log.run_seconds,
+            "samples": progress.samples,
+            "epoch": self._epoch(state),
+        }
+        if self._rate is not None:
+            facts["rate"] = self._rate
         if self._rule.target is not None:
             facts["target"] = str(self._rule.target)
         return facts
+
+    def _memory(self) -> dict[str, float | str]:
+        """Not for every step: torch gathers all its figures to tell one."""
+        if self._device.type != "cuda":
+            return {}
+        return {
+            "memory": torch.cuda.max_memory_allocated(self._device),
+            "memory_total": torch.cuda.get_device_properties(self._device).total_memory,
+        }

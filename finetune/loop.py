@@ -4,9 +4,10 @@ Nothing in it is random: the order of the data, the crops and the dropout masks 
 seed and the step, so that a run goes on from a checkpoint with the same bits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from roadworthy.model_cards import Metric, score
+from roadworthy.model_cards import Metric, Row, score
 
 from .checkpoint import Progress, State
 from .evaluation import evaluate, predict
@@ -21,11 +22,12 @@ from .warm_start import warm_start
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How training ended: the last validation metric, and whether the target held."""
+    """How training ended: the last validation metric with the answers it was made of, and whether the target held."""
 
     progress: Progress
     metric: Metric
     held: bool
+    answers: Sequence[Row]
 
 
 def train(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_start: bool) -> Outcome:
@@ -45,7 +47,7 @@ def train(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_s
         setting.watch.start()
         step = setting.order.step(state.progress.step)
         setting.losses.note(step, take(state, setting, step))
-        journal.stepped(state)
+        journal.stepped(state, setting.losses.fresh())
         if probe_is_due(state, setting):
             setting.watch.stop(state.progress)
             journal.chose(state, better_choices(state, setting))
@@ -60,5 +62,7 @@ def train(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_s
     state.average.adopt(state.model)
     if metric is None:  # gone on from a checkpoint that was already at the end
         rows = predict(state.model, setting.work, "validation", setting.device, setting.report, world=setting.world)
-        metric = score(setting.work.protocol, rows)
-    return Outcome(progress=state.progress, metric=metric, held=state.progress.held)
+        return Outcome(
+            progress=state.progress, metric=score(setting.work.protocol, rows), held=state.progress.held, answers=rows
+        )
+    return Outcome(progress=state.progress, metric=metric, held=state.progress.held, answers=journal.answers)

@@ -23,9 +23,14 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """``identity``: SHA-256 of size and RGB pixels at full size. ``pixels``: uint8 [height, width, 3]."""
+    """``identity``: SHA-256 of size and RGB pixels at full size, which is ``width`` x ``height``.
+
+    ``pixels``: the resized copy, uint8 [height, width, 3].
+    """
 
     identity: str
+    width: int
+    height: int
     pixels: Pixels
 
 
@@ -46,7 +51,7 @@ def decode(path: Path, *, resize: int, interpolation: str) -> Decoded:
     digest = hashlib.sha256(f"{image.width}x{image.height}:".encode())
     digest.update(image.tobytes())
     small = image.resize(resized(image.width, image.height, resize), _FILTERS[interpolation])
-    return Decoded(identity=digest.hexdigest(), pixels=np.asarray(small))
+    return Decoded(identity=digest.hexdigest(), width=image.width, height=image.height, pixels=np.asarray(small))
 
 
 def resized(width: int, height: int, short: int) -> tuple[int, int]:

@@ -8,8 +8,13 @@ from .recipe import Recipe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All in steps of the optimizer. ``every``: from one evaluation to the next."""
+    """All in steps of the optimizer, but ``examples`` to train on and ``batch`` of them a step.
 
+    ``every``: from one evaluation to the next.
+    """
+
+    examples: int
+    batch: int
     per_epoch: int
     total: int
     warmup: int
@@ -20,6 +25,8 @@ class Plan:
         """The plan of a recipe on so many training examples; what fills no batch waits for the next epoch."""
         per_epoch = max(1, train_examples // recipe.batch_size)
         return Plan(
+            examples=train_examples,
+            batch=recipe.batch_size,
             per_epoch=per_epoch,
             total=per_epoch * recipe.epochs,
             warmup=round(recipe.warmup_epochs * per_epoch),

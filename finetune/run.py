@@ -17,6 +17,7 @@ from . import checkpoint
 from . import recipe as recipes
 from .average import Average
 from .checkpoint import State
+from .data_report import sentence
 from .environment import accelerators, choose_device, make_deterministic
 from .event_log import EventLog
 from .examples import Dataset, check_parts
@@ -131,7 +132,7 @@ def finetune(
     with world.together():
         check_shared(folder, spec)
     if not world.led(lambda: folder.is_finished):
-        _run(folder, spec, began, world, report if world.leads else silent)
+        _run(folder, spec, began, world, report)
     result = world.led(lambda: finished(folder))
     part_at_exit(world)
     return result
@@ -152,6 +153,7 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: R
     with world.together():
         device = own_device(spec.device, world)
     make_deterministic(device)
+    report = report if world.leads else silent
     recipe = recipes.from_dict(spec.recipe)
     task = task_called(spec.task)
     if world.leads:
@@ -193,7 +195,7 @@ def _read(
 ) -> Dataset[Any]:
     def read() -> Dataset[Any]:
         return task.read(
-            Path(spec.data), config, fixed_labels=False, options=spec.options, cache=folder.cache, report=report
+            Path(spec.data), config, to_measure=False, options=spec.options, cache=folder.cache, report=report
         )
 
     # The leading process fills the cache; the others find it warm.
@@ -212,6 +214,7 @@ def _read(
     if spec.leave_out_leaked:
         data = Dataset(examples=data.examples.without_leaked(), payload=data.payload, warm=data.warm)
     check_parts(data.examples)
+    report("data", 1, 1, summary=sentence(data.examples))
     log.event("train_samples", len(data.examples.part("train")))
     log.event("eval_samples", len(data.examples.part("validation")))
     return data
@@ -299,6 +302,7 @@ def _finish(folder: RunFolder, spec: RunSpec, data: Dataset[Any], outcome: Outco
     events.parent.mkdir(exist_ok=True)
     shutil.copyfile(folder.events, events)
     examples = data.examples
+    folder.write_answers(outcome.answers, {e.id: e.name for e in examples.part("validation")})
     described = Data(
         name=Path(spec.data).resolve().stem,
         labels=examples.labels,

@@ -4,20 +4,25 @@ run.json           the run's specification, written before the data is touched, 
 data.json          what the data turned out to be: counts, fingerprints, ids of what was trained on
 events.log         MLLOG lines: the clocks and the curve
 checkpoint.pt      where it stands; replaced as a whole
+validation.jsonl   the last answers on validation, a row of evidence each; names.json says where to find the examples
+held-out.npz       what a fitted head says of labels that it had not seen; for the report, never published
 cache/             decoded images, tokenised texts
 candidate/         the snapshot that will be verified and published
 """
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from roadworthy.model_cards import InputError, Metric, StorageError, Target
+from roadworthy.model_cards import InputError, Metric, Row, StorageError, Target, evidence
 from roadworthy.model_cards.certificate import Data, Environment, Start
+
+HELD_OUT = "held-out.npz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,18 @@ class RunFolder:
         return self.root / "checkpoint.pt"
 
     @property
+    def validation(self) -> Path:
+        return self.root / "validation.jsonl"
+
+    @property
+    def names_file(self) -> Path:
+        return self.root / "names.json"
+
+    @property
+    def held_out(self) -> Path:
+        return self.root / HELD_OUT
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 
@@ -99,11 +116,16 @@ class RunFolder:
 
     def write_spec(self, spec: RunSpec) -> None:
         """Raises StorageError where the folder cannot be written."""
-        self._write(self.spec_file, dataclasses.asdict(spec))
+        self._write(self.spec_file, _json(dataclasses.asdict(spec)))
+
+    def write_answers(self, rows: Sequence[Row], names: Mapping[str, str]) -> None:
+        """The last answers on validation, and where each example is found, by its id: for the run's own report."""
+        self._write(self.names_file, _json(dict(names)))
+        self._write(self.validation, evidence.dump(rows))
 
     def write_data(self, data: RunData) -> None:
         """Marks the run as finished."""
-        self._write(self.data_file, dataclasses.asdict(data))
+        self._write(self.data_file, _json(dataclasses.asdict(data)))
 
     def read_spec(self) -> RunSpec:
         """Raises InputError where the file is missing or was edited into something else."""
@@ -126,11 +148,11 @@ class RunFolder:
         if self.events.is_file() and "train_samples" not in self.events.read_text(encoding="utf-8"):
             self.events.unlink()
 
-    def _write(self, path: Path, document: Any) -> None:
+    def _write(self, path: Path, content: bytes) -> None:
         aside = path.with_suffix(".tmp")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(document, indent=2), encoding="utf-8")
+            aside.write_bytes(content)
             aside.replace(path)
         except OSError as error:
             raise StorageError(
@@ -147,3 +169,7 @@ class RunFolder:
         except ValidationError as error:
             place = ".".join(map(str, error.errors()[0]["loc"]))
             raise InputError(f"{path} was edited: {place}: {error.errors()[0]['msg']}. Start a new run.") from error
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, indent=2).encode()

@@ -49,7 +49,7 @@ def _answer(
 ) -> None:
     """Writes the evidence of the test part at each precision."""
     out, config = Path(request.out), opened.config
-    data = opened.task.read(folder, config, fixed_labels=True, options=request.options, cache=out / "cache", report=say)
+    data = opened.task.read(folder, config, to_measure=True, options=request.options, cache=out / "cache", report=say)
     work = opened.task.workload(data, config, None, device)
     for precision, model in models.items():
         rows = predict(model, work, "test", device, partial(_say_at, precision))

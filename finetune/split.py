@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 PART_NAMES: Mapping[str, Part] = {
     "train": "train",

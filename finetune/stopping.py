@@ -14,6 +14,13 @@ class StoppingRule:
 
     def holds(self, values: list[float]) -> bool:
         """Whether the metric's history, oldest first, ends in a target that holds."""
-        if self.target is None or len(values) < self.hold:
-            return False
-        return all(self.target.met_by(value) for value in values[-self.hold :])
+        return self.target is not None and self.met(values) >= self.hold
+
+    def met(self, values: list[float]) -> int:
+        """How many evaluations in a row, the last one among them, met the target; ``hold`` at most."""
+        met = 0
+        for value in reversed(values[-self.hold :]):
+            if self.target is None or not self.target.met_by(value):
+                break
+            met += 1
+        return met

@@ -17,6 +17,7 @@ from torch import nn
 from roadworthy.model_cards import Protocol, Row, Target
 
 from .examples import Dataset
+from .held_out import HeldOut
 from .inputs import Inputs
 from .model_config import ModelConfig
 from .progress import Report
@@ -35,11 +36,13 @@ class Look:
     """What a warm start came to after ``samples`` training examples: two independent sets of answers.
 
     ``out_of_fold``: each of those examples, answered by a fit that had not seen it. ``validation``: as usual.
+    ``held_out``: both with the probabilities of all classes, where the task has classes.
     """
 
     samples: int
     out_of_fold: Sequence[Row]
     validation: Sequence[Row]
+    held_out: HeldOut | None = None
 
 
 class Workload(Interface[Batch]):
@@ -77,11 +80,14 @@ class Workload(Interface[Batch]):
     def answers(self, model: nn.Module, batch: Batch) -> list[Row]:
         """One row of evidence for each example of the batch."""
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report, world: World) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
+    ) -> Iterator[Look]:
         """Fits what can be fitted without a step of the optimizer, on more and more of the data.
 
-        After each look the model is what the look was measured on; the caller stops when it has seen enough. The
-        processes of ``world`` share the work, and each yields the same looks.
+        ``first_look``: how many examples the first fit takes at least. After each look the model is what the look was
+        measured on; the caller stops when it has seen enough. The processes of ``world`` share the work, and each
+        yields the same looks.
         """
 
     def names(self, numbers: Sequence[int]) -> list[str]:
@@ -116,11 +122,12 @@ class Task(Interface):
         """The configuration as the options and the target's metric ask for it."""
 
     def read(
-        self, data: Path, config: ModelConfig, *, fixed_labels: bool, options: Options, cache: Path, report: Report
+        self, data: Path, config: ModelConfig, *, to_measure: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[Any]:
         """Reads a user's data, cached below ``cache``: read again, nothing is written and the data set is ``warm``.
 
-        ``fixed_labels``: the classes are the configuration's and stay in its order; otherwise they are the data's.
+        ``to_measure``: the model is only measured, so the classes are the configuration's, and a test part that the
+        user laid out is all that is read. Otherwise the classes are the data's.
         """
 
     def build(self, config: ModelConfig) -> nn.Module:

@@ -40,7 +40,20 @@ def read_texts(
         InputError: classes that cannot be told apart or were not trained on, or copies of one text only.
         StorageError: ``folder`` cannot be written.
     """
-    classes = labels or _classes(table)
+    if not labels:
+        check_classes(table)
+    examples = examples_of(table, labels or classes_of(table))
+    store, warm = _tokens(table.rows, tokenizer, folder, report)
+    check_distinct(examples)
+    return Dataset(examples=examples, payload=store, warm=warm)
+
+
+def examples_of(table: Table, classes: tuple[str, ...]) -> Examples:
+    """The rows of a table as examples of ``classes``.
+
+    Raises:
+        InputError: a class that is none of them.
+    """
     index = {label: number for number, label in enumerate(classes)}
     unknown = sorted({row.label for row in table.rows} - set(index))
     if unknown:
@@ -49,8 +62,7 @@ def read_texts(
             f"{', '.join(classes[:10])}. Rename it, or fine-tune on these classes first."
         )
     identities = [identity(row.text) for row in table.rows]
-    store, warm = _tokens(table.rows, tokenizer, folder, report)
-    examples = Examples(
+    return Examples(
         labels=classes,
         members=tuple(
             Example(
@@ -62,11 +74,17 @@ def read_texts(
         origin=str(table.root),
         noun="text",
     )
-    check_distinct(examples)
-    return Dataset(examples=examples, payload=store, warm=warm)
 
 
-def _classes(table: Table) -> tuple[str, ...]:
+def classes_of(table: Table) -> tuple[str, ...]:
+    """The classes that occur, numbers by size, words by the alphabet."""
+    found = {row.label for row in table.rows}
+    numeric = all(label.isdecimal() for label in found)
+    return tuple(sorted(found, key=int) if numeric else sorted(found))
+
+
+def check_classes(table: Table) -> None:
+    """Raises InputError where the classes are fewer than two, too many to be any, or cannot be told apart."""
     found = {row.label for row in table.rows}
     column = table.columns.label
     if len(found) == 1:
@@ -87,8 +105,6 @@ def _classes(table: Table) -> tuple[str, ...]:
                 f"the classes {other!r} and {label!r} in column {column!r} of {table.root} differ only in case; most "
                 "such pairs are one class. Rename one of them."
             )
-    numeric = all(label.isdecimal() for label in found)
-    return tuple(sorted(found, key=int) if numeric else sorted(found))
 
 
 def _tokens(rows: Sequence[TextRow], tokenizer: Tokenizer, folder: Path, report: Report) -> tuple[TokenStore, bool]:

@@ -16,6 +16,7 @@ from typing import Any
 from roadworthy.model_cards import InputError
 
 from .columns import Columns, choose_columns
+from .examples import Unreadable
 from .split import PART_NAMES, Part, Split
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -52,30 +53,74 @@ def read_table(root: Path, *, text: str | None = None, label: str | None = None)
     """
     given, files = _files(root)
     rows: list[TextRow] = []
-    problems: list[str] = []
+    unreadable: list[Unreadable] = []
     columns: Columns | None = None
     for path, part in files:
-        records = _records(path)
-        names, _ = next(records, ((), None))
-        columns = choose_columns(path, names, text=text, label=label)
-        for number, (_, record) in enumerate(records, start=1):
-            if record is None:
-                continue
-            where = f"{path.name}:{number}"
-            problem = _problem(record, columns)
-            if problem is not None:
-                problems.append(f"  row {number} of {path.name}: {problem}")
-                continue
-            rows.append(
-                TextRow(text=str(record[columns.text]), label=_word(record[columns.label]), where=where, part=part)
-            )
-    if problems:
-        more = len(problems) - _MOST_NAMED
-        named = "\n".join(problems[:_MOST_NAMED]) + (f"\n  and {more} more" if more > 0 else "")
-        raise InputError(
-            f"{len(problems)} rows of {root} cannot be used; expected a text and a label in each. Mend or remove "
-            f"them; nothing was changed:\n{named}"
-        )
+        columns = _read_file(path, part, text, label, rows, unreadable)
+    if unreadable:
+        raise InputError(unreadable_message(root, unreadable))
+    return _table(root, given, files, rows, columns)
+
+
+def look_through(
+    root: Path, *, text: str | None = None, label: str | None = None
+) -> tuple[Table, tuple[Unreadable, ...]]:
+    """Reads every row that can be used; what cannot, files included, is told and left out.
+
+    Raises:
+        InputError: no such data, or not one row that can be used.
+    """
+    given, files = _files(root)
+    rows: list[TextRow] = []
+    unreadable: list[Unreadable] = []
+    columns: Columns | None = None
+    for path, part in files:
+        try:
+            columns = _read_file(path, part, text, label, rows, unreadable)
+        except InputError as error:
+            unreadable.append(Unreadable(name=path.name, found=str(error)))
+    if not rows and unreadable:
+        raise InputError(unreadable_message(root, unreadable))
+    return _table(root, given, files, rows, columns), tuple(unreadable)
+
+
+def unreadable_message(root: Path, unreadable: Sequence[Unreadable]) -> str:
+    """One message that names the rows that cannot be used."""
+    more = len(unreadable) - _MOST_NAMED
+    named = "\n".join(f"  {one.name}: {one.found}" for one in unreadable[:_MOST_NAMED])
+    named += f"\n  and {more} more" if more > 0 else ""
+    return (
+        f"{len(unreadable)} rows of {root} cannot be used; expected a text and a label in each. Mend or remove "
+        f"them; nothing was changed:\n{named}"
+    )
+
+
+def _read_file(
+    path: Path, part: Part | None, text: str | None, label: str | None, rows: list[TextRow], bad: list[Unreadable]
+) -> Columns:
+    """Adds what a file holds to ``rows`` and ``bad``, and says which columns it was read from."""
+    records = _records(path)
+    names, _ = next(records, ((), None))
+    columns = choose_columns(path, names, text=text, label=label)
+    for number, (_, record) in enumerate(records, start=1):
+        if record is None:
+            continue
+        problem = _problem(record, columns)
+        if problem is not None:
+            bad.append(Unreadable(name=f"row {number} of {path.name}", found=problem))
+            continue
+        where = f"{path.name}:{number}"
+        rows.append(TextRow(text=str(record[columns.text]), label=_word(record[columns.label]), where=where, part=part))
+    return columns
+
+
+def _table(
+    root: Path,
+    given: frozenset[Part],
+    files: list[tuple[Path, Part | None]],
+    rows: list[TextRow],
+    columns: Columns | None,
+) -> Table:
     if not rows or columns is None:
         raise InputError(f"0 rows in {root}. {_AS_EXPECTED}")
     split = Split(given=given, unit="files", content="text's")

@@ -27,7 +27,7 @@ from .text_data import read_texts
 from .text_table import read_table
 from .text_workload import TextWorkload
 from .token_store import TokenStore
-from .tokenizer import FILES, open_tokenizer
+from .tokenizer import FILES, Tokenizer, open_tokenizer
 
 # encoder.layer.3.attention… in BERT, transformer.layer.3… in DistilBERT, layers.3… in ModernBERT
 _LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|blocks)\.(\d+)\.")
@@ -84,20 +84,16 @@ class TextTask:
         return replace(config, protocol=protocol)
 
     def read(
-        self, data: Path, config: ModelConfig, *, fixed_labels: bool, options: Options, cache: Path, report: Report
+        self, data: Path, config: ModelConfig, *, to_measure: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[TokenStore]:
         """Tokenises every text once."""
         text, label = (str(options[name]) if name in options else None for name in ("text_column", "label_column"))
         table = read_table(data, text=text, label=label)
+        if to_measure and "test" in table.split.given:
+            table = replace(table, rows=tuple(row for row in table.rows if row.part == "test"))
         # The start's order of classes where the classes are the same, so that its head stays right.
-        kept = fixed_labels or set(config.labels) == {row.label for row in table.rows}
-        assert config.folder is not None  # texts start from a snapshot
-        tokenizer = open_tokenizer(
-            config.folder,
-            max_length=int(str(config.protocol.parameters["max_length"])),
-            pad=int(config.settings.get("pad_token_id") or 0),
-        )
-        return read_texts(table, tokenizer, cache, labels=config.labels if kept else None, report=report)
+        kept = to_measure or set(config.labels) == {row.label for row in table.rows}
+        return read_texts(table, tokenizer_of(config), cache, labels=config.labels if kept else None, report=report)
 
     def build(self, config: ModelConfig) -> nn.Module:
         """A model with random weights."""
@@ -172,3 +168,13 @@ class TextTask:
     ) -> TextWorkload:
         """Bound to tokenised texts."""
         return TextWorkload(data, config.protocol, recipe, device)
+
+
+def tokenizer_of(config: ModelConfig) -> Tokenizer:
+    """The tokenizer that lies beside a model, at its protocol's length."""
+    assert config.folder is not None  # texts start from a snapshot
+    return open_tokenizer(
+        config.folder,
+        max_length=int(str(config.protocol.parameters["max_length"])),
+        pad=int(config.settings.get("pad_token_id") or 0),
+    )

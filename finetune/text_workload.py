@@ -135,7 +135,9 @@ class TextWorkload:
         """The most probable class of each text, with its probability."""
         return rows(batch.examples, self._logits(model, batch))
 
-    def warm_start(self, model: nn.Module, *, seed: int, report: Report, world: World) -> Iterator[Look]:
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
+    ) -> Iterator[Look]:
         """Fits a new linear classifier on what the encoder hands it."""
         layer = classifier_of(model)
         handed: list[torch.Tensor] = []
@@ -153,7 +155,9 @@ class TextWorkload:
         }
         hook = layer.register_forward_pre_hook(lambda module, inputs: handed.append(inputs[0]))
         try:
-            yield from fit_head_progressively(layer, features, self._parts, batches, self._weights, report, world)
+            yield from fit_head_progressively(
+                layer, features, self._parts, batches, self._weights, report, world, first_look
+            )
         finally:
             hook.remove()
 

@@ -34,6 +34,7 @@ from roadworthy.model_cards.snapshot import (
     CERTIFICATE,
     EVENTS,
     EVIDENCE,
+    EXAMPLES,
     PARENT_EVIDENCE,
     FileEntry,
     list_files,
@@ -68,16 +69,18 @@ def verify(
     target: Target | str | None = None,
     device: str | None = None,
     options: Mapping[str, str | int] | None = None,
+    show_examples: int = 0,
     report: Report = silent,
 ) -> Verified:
     """Measures a run's candidate, or a snapshot folder, on the test part of ``data`` in a clean process.
 
     A run or an uncertified folder receives evidence, a signed certificate and a card. A folder that has a
     certificate is only measured again and compared with it; nothing in it changes. ``options`` say which columns
-    of a table to read; by default those of the run.
+    of a table to read; by default those of the run. ``show_examples``: of how many of the surest errors, ten at most,
+    a picture goes into the snapshot and onto its card; by default nothing of the data does.
 
     Raises:
-        InputError: no snapshot, no target, or data that cannot be measured on.
+        InputError: no snapshot, no target, data that cannot be measured on, or pictures of what has none.
         StorageError: the folder cannot be written, or the clean process died.
 
     Example:
@@ -98,6 +101,8 @@ def verify(
     certified = (packaged / CERTIFICATE).is_file() and not run.is_run
     if goal is None and not certified:
         raise InputError("no target to verify against. State one, for example --target 'top1>=0.9'.")
+    if show_examples and certified:
+        raise InputError(f"{packaged} has its certificate, and nothing in it changes. Leave --show-examples out.")
     with tempfile.TemporaryDirectory(prefix="roadworthy-verify-") as aside:
         parent = spec.start_folder if spec and spec.start.kind == "parent" else None
         # What an earlier verification of this run left behind is measured anew, not built upon.
@@ -110,6 +115,7 @@ def verify(
             out=aside,
             device=device,
             options=dict(options if options is not None else _of_data(spec)),
+            show_examples=show_examples,
         )
         measured = _in_clean_process(request, report)
         if certified:
@@ -275,7 +281,8 @@ def _write(
         shutil.copyfile(aside / "test.jsonl", packaged / EVIDENCE)
         if (aside / "parent.jsonl").is_file():
             shutil.copyfile(aside / "parent.jsonl", packaged / PARENT_EVIDENCE)
-        proof = card.Proof(claim=claim, rows=rows, curve=curve, pictures=pictures_in(measured))
+        pictures = pictures_in(measured) | _pictures(packaged, aside)
+        proof = card.Proof(claim=claim, rows=rows, curve=curve, pictures=pictures)
         for path, content in card.render(proof).items():
             (packaged / path).parent.mkdir(exist_ok=True)
             (packaged / path).write_bytes(content)
@@ -285,6 +292,15 @@ def _write(
         raise StorageError(
             f"cannot write the certificate into {packaged}: {error.strerror}. Free space or use a folder you may write."
         ) from error
+
+
+def _pictures(packaged: Path, aside: Path) -> frozenset[str]:
+    """The paths of the examples' pictures that were asked for, now in the snapshot."""
+    found = sorted((aside / EXAMPLES).glob("*.jpg"))
+    for path in found:
+        (packaged / EXAMPLES).mkdir(exist_ok=True)
+        shutil.copyfile(path, packaged / EXAMPLES / path.name)
+    return frozenset(f"{EXAMPLES}/{path.name}" for path in found)
 
 
 def _check_unchanged(packaged: Path, measured: tuple[FileEntry, ...]) -> None:

@@ -8,7 +8,7 @@ from roadworthy.model_cards import Metric, Target
 from .checkpoint import State
 from .evaluation import evaluate
 from .setting import Setting
-from .task import Batch
+from .task import Batch, Look
 
 
 def warm_start(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_start: bool) -> Metric | None:
@@ -32,22 +32,23 @@ def _fit_head(state: State, setting: Setting[Batch]) -> Metric | None:
     Each look counts as two evaluations, independent of one another: the training examples, answered by fits that
     had not seen them, and validation. So a target that holds for two evaluations needs both.
     """
-    journal, metric, samples = setting.journal, None, 0
+    journal, metric = setting.journal, None
+    last: Look | None = None
     looks: list[float] = []
     for look in setting.work.warm_start(state.model, seed=setting.seed, report=setting.report, world=setting.world):
-        samples = look.samples
+        last, state.progress.samples = look, look.samples
         journal.evaluating(state)
-        seen = {"samples_count": samples, "epoch_num": samples / setting.work.size("train"), "stage": "head"}
-        inside = journal.evaluated(state, look.out_of_fold, **seen, look="out-of-fold")
-        metric = journal.evaluated(state, look.validation, **seen)
+        inside = journal.evaluated(state, look.out_of_fold, stage="head", look="out-of-fold")
+        metric = journal.evaluated(state, look.validation, stage="head")
         looks.append((inside.value + metric.value) / 2)
         if state.progress.held:
             break
-        if out_of_reach(looks, samples, setting.work.size("train"), journal.target):
+        if out_of_reach(looks, look.samples, setting.work.size("train"), journal.target):
             break
-    if samples:
+    if last is not None:
         setting.world.adopt(state.model)
-        journal.note("warm_start", samples)
+        journal.keep(last)
+        journal.note("warm_start", last.samples)
         state.average.restart(state.model)
     return metric
 

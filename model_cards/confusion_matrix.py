@@ -9,7 +9,7 @@ from .svg import GOAL, LINE, MOST_CLASSES, MUTED, escape, fit, heading, picture,
 _SHADE = 0.06, 0.62  # opacity of an empty cell, and what a full one adds: dark figures stay readable on both
 
 
-def confusion_matrix(rows: Sequence[Row], labels: Sequence[str]) -> bytes | None:
+def confusion_matrix(rows: Sequence[Row], labels: Sequence[str], part: str = "test") -> bytes | None:
     """Counts of (truth, prediction); ``None`` where there are no classes, or too many to see.
 
     Raises:
@@ -24,7 +24,7 @@ def confusion_matrix(rows: Sequence[Row], labels: Sequence[str]) -> bytes | None
     upright = all(fit(label, cell - 4) == label for label in labels)
     left, top, foot = 170, 64, 32 if upright else 116
     width, height = left + cell * n + 24, top + cell * n + foot
-    title = "Confusion matrix on the test data"
+    title = f"Confusion matrix on the {part} data"
     body = [heading(16, title)]
     body.append(text(left, top - 8, "predicted →", fill=MUTED) + text(16, top - 8, "truth ↓", fill=MUTED))
     for i, label in enumerate(labels):

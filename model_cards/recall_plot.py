@@ -10,14 +10,14 @@ _WIDTH, _ROW = 720, 26  # pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 190, 172, 64, 36
 
 
-def recall_plot(recalls: Sequence[ClassRecall], labels: Sequence[str], mean: float) -> bytes:
+def recall_plot(recalls: Sequence[ClassRecall], labels: Sequence[str], mean: float, part: str = "test") -> bytes:
     """At most 24 classes; ``mean`` is the balanced accuracy, drawn as a line across all bars.
 
     Raises:
         IndexError: a class is not the number of a label.
     """
     shown = worst_first(recalls)[:MOST_CLASSES]
-    title = "Recall of each class on the test data, with 95 % intervals"
+    title = f"Recall of each class on the {part} data, with 95 % intervals"
     if len(shown) < len(recalls):
         title = f"Recall of the {len(shown)} worst of {len(recalls):,} classes, with 95 % intervals"
     bottom = _TOP + _ROW * len(shown)

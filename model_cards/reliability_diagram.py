@@ -13,11 +13,12 @@ _KEY = _LEFT + _SIDE + 40  # where the key stands
 _Scale = Callable[[float], float]
 
 
-def reliability_diagram(calibration: Calibration) -> bytes:
+def reliability_diagram(calibration: Calibration, part: str = "test") -> bytes:
     """One point for each bin: mean confidence, share of right answers with its interval, and the gap between both."""
     bins = calibration.bins
     title = (
-        f"Calibration on the test data: ECE {percent(calibration.error)} over {_count(len(bins), 'bin')} of equal mass"
+        f"Calibration on the {part} data: ECE {percent(calibration.error)} over {_count(len(bins), 'bin')} of equal "
+        "mass"
     )
     lowest = min(min(one.confidence, one.interval.low) for one in bins)
     start = max(0, min(9, math.floor(10 * lowest)))  # in tenths: the axes begin where there is something to see

@@ -14,10 +14,13 @@ import roadworthy.finetune as finetune
 import roadworthy.model_cards as model_cards
 import roadworthy.registry as registry
 from roadworthy.cli.demo_data import carried
+from roadworthy.finetune.tensorboard import TensorBoard
 
 ROAD: tuple[Any, ...] = (
     finetune.import_checkpoint,
+    finetune.survey,
     finetune.finetune,
+    TensorBoard,
     finetune.verify,
     finetune.load,
     model_cards.audit,

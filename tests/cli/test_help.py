@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-COMMANDS = ("models", "show", "pull", "finetune", "verify", "audit", "publish", "bench", "export", "import", "demo")
+COMMANDS = (
+    *("models", "show", "pull", "data", "finetune", "verify", "audit", "publish"),
+    *("bench", "export", "import", "demo"),
+)
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])

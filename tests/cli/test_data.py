@@ -1,0 +1,118 @@
+"""`roadworthy data`, and the pages that stay with the user."""
+
+import html
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from roadworthy.cli.run_page import leave_run_page
+
+from .conftest import Command, Place
+
+
+class Page(HTMLParser):
+    """What a browser would load and show of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.tags: list[str] = []
+        self.words = ""
+        self.text = path.read_text(encoding="utf-8")
+        self.feed(self.text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.sources += [value or "" for name, value in attributes if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.fixture
+def messy(place: Place, tmp_path: Path) -> Path:
+    """The road's photographs with one that is none, in a class whose name is HTML."""
+    data = tmp_path / "xrays"
+    shutil.copytree(place.data, data)
+    (data / "train/<b>RARE & co").mkdir()
+    for number, path in enumerate(sorted((data / "train/NORMAL").iterdir())[:4]):
+        shutil.copyfile(path, data / f"train/<b>RARE & co/{number}.jpeg")
+    (data / "train/NORMAL/words.jpeg").write_text("not a picture")
+    return data
+
+
+def test_good_data_is_exit_code_0(roadworthy: Command, place: Place) -> None:
+    """A line for each class, and nothing that blocks."""
+    answer = roadworthy("data", place.data)
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-1] == "✓ nothing blocks training"
+    assert re.search(r"NORMAL +\d+ +\d+ +15\n", answer.out)
+    assert "not checked (no start was given" in answer.out
+
+
+def test_bad_data_is_exit_code_1(roadworthy: Command, messy: Path, tmp_path: Path) -> None:
+    """The file is named on a line of its own, in JSON too; the page has everything inside it and escapes names."""
+    page = tmp_path / "data.html"
+    answer = roadworthy("data", messy, "--html", page, "--json")
+    assert answer.code == 1, answer.err
+    assert answer.json["ok"] is False
+    assert answer.json["unreadable"] == [{"name": "train/NORMAL/words.jpeg", "found": "a text file ('not a picture')"}]
+    assert len(answer.json["contradictions"]) == 4
+    assert answer.json["leaks"] == []
+    told = roadworthy("data", messy)
+    assert told.code == 1
+    assert "  train/NORMAL/words.jpeg: a text file ('not a picture')\n" in told.out
+    read = Page(page)
+    assert all(source.startswith("data:image/") for source in read.sources)
+    assert sum(source.startswith("data:image/jpeg") for source in read.sources) == 4
+    assert "<b>RARE" not in read.text
+    assert "<b>RARE & co" in read.words
+    assert "script" not in read.tags
+    assert "train/NORMAL/words.jpeg" in html.unescape(read.text)
+
+
+def test_labels_are_checked_against_a_start(roadworthy: Command, place: Place) -> None:
+    """A reference from the registry; every label is looked at."""
+    answer = roadworthy("data", place.data, "--start", "team/base@main", "--image-size", "48", "--json")
+    assert answer.code == 0, answer.err
+    check = answer.json["label_check"]
+    assert check["n"] == 110
+    assert {"name", "given", "suggested", "confidence", "given_confidence"} == set(check["suspects"][0])
+
+
+def test_a_folder_that_is_not_there_is_exit_code_2(roadworthy: Command, tmp_path: Path) -> None:
+    """Bad input, as everywhere."""
+    answer = roadworthy("data", tmp_path / "nowhere")
+    assert answer.code == 2
+    assert "nowhere" in answer.err
+
+
+def test_a_run_leaves_its_page(place: Place) -> None:
+    """Plots, the wrong answers with their pictures, nothing to load; and no word of it in the candidate."""
+    page = Page(place.run / "report.html")
+    kinds = [source.split(";")[0] for source in page.sources]
+    assert kinds.count("data:image/svg+xml") == 4
+    assert set(kinds) <= {"data:image/svg+xml", "data:image/jpeg"}
+    validation = (place.run / "validation.jsonl").read_text().splitlines()
+    assert f"These are {len(validation)} validation examples" in page.words
+    assert "nothing of it is published" in page.words
+    assert not list((place.run / "candidate").rglob("*.html"))
+    assert not list((place.run / "candidate").rglob("*.jpg"))
+
+
+def test_a_run_says_how_it_goes(place: Place) -> None:
+    """Off a terminal: the data in a sentence, then a line for each evaluation; stdout stays JSON."""
+    said = place.answers["finetune"].err.splitlines()
+    assert re.match(r"110 images in 2 classes: \d+ to train on, \d+ for validation, 30 to test on", said[0])
+    line = r"\d+\.\d s  epoch \d\.\d\d  top1 \d+\.\d %  \((out of fold, )?target 20\.0 %(, held [12] of 2)?\)"
+    assert len(said) >= 3
+    assert all(re.fullmatch(line, one) for one in said[1:3])
+
+
+def test_a_page_that_fails_does_not_fail_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line on stderr, no exception."""
+    leave_run_page(tmp_path / "gone")
+    assert "the run itself is whole" in capsys.readouterr().err
