@@ -15,10 +15,8 @@ _LIBRARIES = ("torch", "timm", "transformers", "tokenizers", "pillow", "numpy", 
 
 def describe(device: torch.device, precision: str) -> Environment:
     """What this process runs on."""
-    accelerators: tuple[str, ...] = ()
     libraries = {name: str(metadata.version(name)) for name in _LIBRARIES}
     if device.type == "cuda":
-        accelerators = (torch.cuda.get_device_name(device),)
         libraries |= {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
         precision += ", tf32" if torch.backends.cuda.matmul.allow_tf32 else ""
     return Environment(
@@ -27,11 +25,16 @@ def describe(device: torch.device, precision: str) -> Environment:
         cpu=_cpu(),
         cores=psutil.cpu_count() or 1,
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
-        accelerators=accelerators,
+        accelerators=accelerators(device),
         libraries=libraries,
         precision=precision,
         threads=torch.get_num_threads(),
     )
+
+
+def accelerators(device: torch.device) -> tuple[str, ...]:
+    """The names of what this process computes on besides the CPU."""
+    return (torch.cuda.get_device_name(device),) if device.type == "cuda" else ()
 
 
 def _cpu() -> str:

@@ -19,7 +19,7 @@ from .average import Average
 from .checkpoint import State
 from .data_report import sentence
 from .energy import counter_for
-from .environment import choose_device, make_deterministic
+from .environment import accelerators, choose_device, make_deterministic
 from .event_log import EventLog
 from .examples import Dataset, check_parts
 from .finders import first_choices
@@ -109,6 +109,9 @@ def finetune(
     folder = RunFolder(Path(out))
     goal = Target.parse(target) if isinstance(target, str) else target
     world = join()
+    with world.together():
+        own = accelerators(choose_device(device))
+    of_all = tuple(world.gathered(list(own)))
 
     def settled() -> RunSpec:
         if folder.is_run:
@@ -125,6 +128,7 @@ def finetune(
             leave_out_leaked=leave_out_leaked,
             reference=reference,
             processes=world.size,
+            accelerators=of_all,
         )
         folder.check_empty()
         folder.write_spec(begun)
@@ -134,7 +138,7 @@ def finetune(
     with world.together():
         check_shared(folder, spec)
     if not world.led(lambda: folder.is_finished):
-        _run(folder, spec, began, world, report if world.leads else silent)
+        _run(folder, spec, began, world, report)
     result = world.led(lambda: finished(folder))
     part_at_exit(world)
     return result

@@ -37,10 +37,12 @@ def specify(
     leave_out_leaked: bool,
     reference: str | None,
     processes: int,
+    accelerators: tuple[str, ...],
 ) -> RunSpec:
     """Settles everything about a run; ``settings`` are fields of the recipe and options of the task, by name.
 
     ``recipe``: one of the task's catalogue, spelled as ``RecipeChoice`` reads it; by default the task's own choice.
+    ``accelerators``: of all ``processes``, one after another.
 
     Raises:
         InputError: a start, a recipe, a setting or a target that cannot be used.
@@ -76,7 +78,7 @@ def specify(
         device=device.type,
         processes=processes,
         recipe=recipes.to_dict(settled),
-        environment=describe(device, settled.precision),
+        environment=dataclasses.replace(describe(device, settled.precision), accelerators=accelerators),
     )
 
 

@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,19 @@ def training(start: Path | str, data: Path, out: Path, stop_at: int | None = Non
     common = {"seed": 11, "epochs": 2, "batch_size": 8, "checkpoint_seconds": 0}
     stop = [] if stop_at is None else [str(stop_at)]
     return [str(_SCRIPT), str(start), str(data), str(out), json.dumps(common | settings), *stop]
+
+
+@contextmanager
+def started(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A launcher whose processes are all gone afterwards, whatever happened to the test."""
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as launcher:
+        try:
+            yield launcher
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(launcher.pid, signal.SIGKILL)
 
 
 def fine_tuned(*arguments: Any, processes: int = 2, restarts: int = 0, **settings: Any) -> Path:

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from roadworthy.finetune.weights import read_tensors
 from roadworthy.model_cards.snapshot import sha256_of
 
 from .conftest import Review, write_reviews
-from .many import ALONE, environment, exit_codes, fine_tuned, logged, said, samples, torchrun, training
+from .many import ALONE, environment, exit_codes, fine_tuned, logged, said, samples, started, torchrun, training
 
 # SGD, because Adam divides a wrong scale of the gradient away. No batch statistics, no dropout: both depend on how a
 # batch is cut up. What is left is float32's order of summation: 2**-24 of each term, in weights of about one that move
@@ -76,16 +75,16 @@ def test_a_lost_process_is_started_again_and_nothing_changes(
     """kill -9 of one of two in the middle of an epoch: torchrun starts both again; the same bits as never killed."""
     out = tmp_path / "run"
     command = torchrun(*ALONE, "--nproc-per-node", "2", "--max-restarts", "3") + training(snapshot, xrays, out, **PLAIN)
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as launcher:
+    with started(command, environment()) as launcher:
         assert launcher.stdout is not None
-        started = [json.loads(launcher.stdout.readline()) for _ in range(2)]
+        spoken = (line for line in launcher.stdout if line.startswith("{"))
+        process = {found["rank"]: found["pid"] for found in (json.loads(next(spoken)) for _ in range(2))}
         deadline = time.monotonic() + 120
         while not (out / "events.log").is_file() or len(logged(out, "checkpoint")) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        os.kill(next(process["pid"] for process in started if process["rank"] == 1), signal.SIGKILL)
-        launcher.communicate(timeout=200)
-    assert launcher.returncode == 0
+        os.kill(process[1], signal.SIGKILL)
+        assert launcher.wait(timeout=200) == 0
     assert len(logged(out, "init_start")) == 2, "the run ended before it could be interrupted"
     assert sha256_of(out / "candidate/model.safetensors") == sha256_of(whole / "candidate/model.safetensors")
 
