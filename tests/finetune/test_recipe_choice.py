@@ -82,7 +82,7 @@ def settled(snapshot: Path, recipe: str | None, target: str | None = None, **set
 
     return specify(
         snapshot, data=Path("x"), target=Target.parse(target) if target else None, seed=1, device=torch.device("cpu"),
-        settings=settings, recipe=recipe, leave_out_leaked=False, reference=None, processes=1,
+        settings=settings, recipe=recipe, leave_out_leaked=False, reference=None, accelerators=(), processes=1,
     ).recipe  # fmt: skip
 
 
