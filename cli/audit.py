@@ -20,22 +20,21 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     subject: Annotated[
-        str, typer.Argument(metavar="DIR|REF", help="A snapshot folder, run or export, or a reference.")
+        str, typer.Argument(metavar="DIR|REF", help="A snapshot folder, a run, a series, an export, or a reference.")
     ],
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Check digests, signature, metric, clocks and card of a snapshot, or those of an export."""
+    from roadworthy.finetune.series_folder import packaged_in
     from roadworthy.model_cards import audit as check
     from roadworthy.registry import open_registry, trusted_keys
 
     from .output import emit, metric_document, metric_line
 
     keys = trusted_keys(extra=key or ())
-    folder = Path(subject) if is_folder(subject) else pulled(open_registry(registry), subject, keys)
-    if (folder / "run.json").is_file():
-        folder = folder / "candidate"
+    folder = packaged_in(Path(subject)) if is_folder(subject) else pulled(open_registry(registry), subject, keys)
     if (folder / "verification.json").is_file():
         _audit_export(folder, keys, json)
         return

@@ -1,7 +1,7 @@
 """`roadworthy finetune`: a start and a data folder in, a run with a candidate out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +13,11 @@ from .options import (
     LabelColumnOption,
     RegistryOption,
     TextColumnOption,
-    is_folder,
-    pulled,
+    origin_of,
 )
 
 if TYPE_CHECKING:
-    from roadworthy.finetune import Finetuned
+    from roadworthy.finetune import Finetuned, FinetunedSeries
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +35,12 @@ def finetune(
     out: Annotated[Path, typer.Option(help="The run's folder. One that was stopped goes on.")],
     target: Annotated[str | None, typer.Option(help="Stop when this holds on validation: 'top1>=0.95'.")] = None,
     seed: Annotated[int | None, typer.Option(help="Replay a run; by default the system's entropy.")] = None,
+    runs: Annotated[
+        int | None, typer.Option(help="Make so many independent attempts; the one nearest the median is shipped.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="head-first, full, lora (text); changed so: 'full:learning_rate=1e-4'.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="The most epochs to train.")] = None,
     device: DeviceOption = None,
     image_size: Annotated[int | None, typer.Option(help="Crop in pixels; by default the start's.")] = None,
@@ -70,58 +75,67 @@ def finetune(
     """Fine-tune a model on your images or texts until the target holds."""
     import psutil
 
-    from roadworthy.model_cards import CATALOGUE
-    from roadworthy.registry import open_registry, trusted_keys
-
     from .output import and_tensorboard, progress
 
-    origin: Path | str = start
-    reference = None
-    if is_folder(start):
-        origin = Path(start)
-    elif start not in CATALOGUE and not start.startswith("timm:") and "/" in start:
-        origin, reference = pulled(open_registry(registry), start, trusted_keys(extra=key or ())), start
-    events = tensorboard / out.resolve().name if tensorboard else None
+    origin, reference = origin_of(start, registry, key)
+    asked: dict[str, Any] = {
+        "data": data,
+        "out": out,
+        "target": target,
+        "seed": seed,
+        "device": device,
+        "recipe": recipe,
+        "leave_out_leaked": leave_out_leaked,
+        "reference": reference,
+        "image_size": image_size,
+        "max_length": max_length,
+        "text_column": text_column,
+        "label_column": label_column,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "checkpoint_seconds": checkpoint_seconds,
+        "lora_rank": lora_rank,
+        "find_learning_rate": find_learning_rate or None,
+        "find_micro_batch": find_micro_batch or None,
+        "shard": shard or None,
+    }
+    events = tensorboard / out.resolve().name if tensorboard and leads() else None
     with progress(keep=True) as shown, and_tensorboard(shown, events) as report:
-        report("starting torch", 0, 1)
-        from roadworthy.finetune import finetune as run
+        if runs is not None:
+            from roadworthy.finetune import finetune_series
 
-        report("starting torch", 1, 1)
-        result = run(
-            origin,
-            data=data,
-            out=out,
-            target=target,
-            seed=seed,
-            device=device,
-            leave_out_leaked=leave_out_leaked,
-            reference=reference,
-            process_started=psutil.Process().create_time(),
-            report=report,
-            image_size=image_size,
-            max_length=max_length,
-            text_column=text_column,
-            label_column=label_column,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            checkpoint_seconds=checkpoint_seconds,
-            lora_rank=lora_rank,
-            find_learning_rate=find_learning_rate or None,
-            find_micro_batch=find_micro_batch or None,
-            shard=shard or None,
-        )
+            series = finetune_series(origin, runs=runs, report=report, **asked)
+            met = series.target_met
+        else:
+            report("starting torch", 0, 1)
+            from roadworthy.finetune import finetune as run
+
+            report("starting torch", 1, 1)
+            result = run(origin, process_started=psutil.Process().create_time(), report=report, **asked)
+            met = result.target_met
     finish_undisturbed()
     if leads():
-        from .run_page import leave_run_page
-
-        leave_run_page(result.run)
-        _tell(result, data, target, json=json)
-    if target is not None and not result.target_met:
+        if runs is not None:
+            _tell_series(series, data, json)
+        else:
+            _tell_run(result, data, json)
+        if target is not None and not met:
+            _tell_missed(target)
+    if target is not None and not met:
         raise typer.Exit(1)
 
 
-def _tell(result: "Finetuned", data: Path, target: str | None, *, json: bool) -> None:
+def _tell_missed(target: str) -> None:
+    from .output import note
+
+    note(f"roadworthy: the target {target} did not hold. Expected it within the epochs; give more --epochs or data.")
+
+
+def _tell_run(result: "Finetuned", data: Path, json: bool) -> None:
+    from .run_page import leave_run_page
+
+    leave_run_page(result.run)
     from .output import clocks_document, emit, metric_document, metric_line, note
 
     if json:
@@ -133,15 +147,37 @@ def _tell(result: "Finetuned", data: Path, target: str | None, *, json: bool) ->
                 "tts": clocks_document(result.tts),
             }
         )
-    else:
-        if result.metric is not None:
-            typer.echo(f"validation: {metric_line(result.metric)}")
-        if result.tts is not None:
-            t = result.tts
-            typer.echo(f"time: run {t.run:.1f} s, total {t.total:.1f} s, train only {t.train_only:.1f} s")
-        typer.echo(f"run: {result.run}")
-        note(f"Next: roadworthy verify {result.run} --data {data}")
-    if target is not None and not result.target_met:
-        note(
-            f"roadworthy: the target {target} did not hold. Expected it within the epochs; give more --epochs or data."
+        return
+    if result.metric is not None:
+        typer.echo(f"validation: {metric_line(result.metric)}")
+    if result.tts is not None:
+        t = result.tts
+        typer.echo(f"time: run {t.run:.1f} s, total {t.total:.1f} s, train only {t.train_only:.1f} s")
+    typer.echo(f"run: {result.run}")
+    note(f"Next: roadworthy verify {result.run} --data {data}")
+
+
+def _tell_series(found: "FinetunedSeries", data: Path, json: bool) -> None:
+    from .output import emit, metric_document, metric_line, note
+    from .series_table import series_document, series_lines
+
+    if json:
+        emit(
+            {
+                "series": found.folder,
+                "run": found.run,
+                "target_met": found.target_met,
+                "metric": metric_document(found.metric),
+                "failures": found.failures,
+                **series_document(found.series),
+            }
         )
+        return
+    for line in series_lines(found.series):
+        typer.echo(line)
+    for number, why in found.failures.items():
+        note(f"attempt {number} failed: {why}")
+    if found.metric is not None:
+        typer.echo(f"validation, attempt {found.series.shipped}: {metric_line(found.metric)}")
+    typer.echo(f"series: {found.folder}")
+    note(f"Next: roadworthy verify {found.folder} --data {data}")

@@ -17,6 +17,7 @@ from . import (
     one_voice,
     publish,
     pull,
+    race,
     show,
     verify,
 )
@@ -29,7 +30,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's help costs a tenth of a second at every start
 )
-for command in (models, show, pull, data, finetune, verify, audit, publish, bench, export, import_checkpoint, demo):
+for command in (
+    models,
+    show,
+    pull,
+    data,
+    finetune,
+    race,
+    verify,
+    audit,
+    publish,
+    bench,
+    export,
+    import_checkpoint,
+    demo,
+):
     command.register(app)
 
 YES, NO, BAD_INPUT, STORAGE, INTERRUPTED = 0, 1, 2, 3, 130

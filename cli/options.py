@@ -42,3 +42,15 @@ def pulled(registry: "Registry", word: str, keys: Any) -> Path:
 
     with progress() as report:
         return pull(registry, word, keys=keys, progress=bytes_report(report, f"pulling {word} (MB)"))
+
+
+def origin_of(start: str, registry: str | None, keys: list[Path] | None) -> tuple[Path | str, str | None]:
+    """(what training starts from, what the registry calls it) for a reference, a folder, a system or timm:NAME."""
+    from roadworthy.model_cards import CATALOGUE
+    from roadworthy.registry import open_registry, trusted_keys
+
+    if is_folder(start):
+        return Path(start), None
+    if start not in CATALOGUE and not start.startswith("timm:") and "/" in start:
+        return pulled(open_registry(registry), start, trusted_keys(extra=keys or ())), start
+    return start, None

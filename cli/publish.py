@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def publish(
-    subject: Annotated[Path, typer.Argument(metavar="RUN|DIR", help="A verified run or snapshot folder.")],
+    subject: Annotated[Path, typer.Argument(metavar="RUN|DIR", help="A verified run, series or snapshot folder.")],
     reference: Annotated[str, typer.Argument(metavar="REF", help="The new version: team/name@1.0.0.")],
     alias: Annotated[str, typer.Option(help="The alias to move to it.")] = "latest",
     registry: RegistryOption = None,
@@ -22,13 +22,14 @@ def publish(
     json: JsonOption = False,
 ) -> None:
     """Publish a verified snapshot as an immutable version; refused without its certificate."""
+    from roadworthy.finetune.series_folder import packaged_in
     from roadworthy.model_cards import CheckError
     from roadworthy.registry import open_registry, trusted_keys
     from roadworthy.registry import publish as put
 
     from .output import bytes_report, emit, progress
 
-    folder = subject / "candidate" if (subject / "run.json").is_file() else subject
+    folder = packaged_in(subject)
     try:
         with progress() as report:
             done = put(

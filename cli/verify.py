@@ -1,7 +1,7 @@
 """`roadworthy verify`: measure again in a clean process."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,10 @@ from .options import (
     stated,
 )
 
+if TYPE_CHECKING:
+    from roadworthy.finetune import Verified
+    from roadworthy.model_cards import Convergence
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -24,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    subject: Annotated[str, typer.Argument(metavar="RUN|DIR|REF", help="A run, a snapshot folder, or a reference.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="RUN|DIR|REF", help="A run, a series, a snapshot folder, or a reference.")
+    ],
     data: Annotated[Path, typer.Option(help="The data; its test part is measured on.")],
     target: Annotated[str | None, typer.Option(help="The target, where the run has none.")] = None,
     show_examples: Annotated[
@@ -34,6 +40,10 @@ def verify(
         ),
     ] = 0,
     device: DeviceOption = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="REF|DIR", help="Compare how soon it converged with this version's series of attempts."),
+    ] = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
     registry: RegistryOption = None,
@@ -64,6 +74,7 @@ def verify(
             device=device,
             options=stated(text_column=text_column, label_column=label_column) or None,
             show_examples=show_examples,
+            reference=_audited(reference, registry, key) if reference else None,
             report=report,
         )
     if json:
@@ -75,15 +86,46 @@ def verify(
                 "snapshot": result.snapshot,
                 "certified": result.certified,
                 "agreement": result.agreement,
+                "convergence": _convergence(result),
+                "not_compared": result.not_compared,
             }
         )
     else:
         typer.echo(f"{'yes' if result.ok else 'no'}: {metric_line(result.metric)}")
         if result.agreement is not None:
             typer.echo(f"agrees with its certificate on {100 * result.agreement:.2f} % of the examples")
+        if (found := _convergence(result)) is not None and not found.faster:
+            typer.echo(
+                f"converges as expected: {found.samples:,} samples to the target, not fewer than {found.bound:,.0f}"
+            )
+        if result.not_compared is not None:
+            typer.echo(f"convergence {result.not_compared}")
         for reason in result.reasons:
             typer.echo(f"  {reason}")
         if result.certified:
             note(f"Card: {result.snapshot / 'README.md'}")
     if not result.ok:
         raise typer.Exit(1)
+
+
+def _convergence(result: "Verified") -> "Convergence | None":
+    training = result.claim.training if result.claim is not None else None
+    return training.convergence if training is not None and result.certified else None
+
+
+def _audited(reference: str, registry: str | None, key: list[Path] | None) -> Path:
+    """The snapshot of a reference, or a folder, once its certificate was found true and signed by a trusted key."""
+    from roadworthy.finetune.series_folder import packaged_in
+    from roadworthy.model_cards import CheckError, audit
+    from roadworthy.registry import open_registry, trusted_keys
+
+    keys = trusted_keys(extra=key or ())
+    folder = packaged_in(Path(reference)) if is_folder(reference) else pulled(open_registry(registry), reference, keys)
+    outcome = audit(folder, keys)
+    if not outcome.ok:
+        raise CheckError(
+            f"the reference {reference} does not pass its audit: {outcome.reasons[0]}. Expected a certified version; "
+            "nothing was measured.",
+            outcome.reasons,
+        )
+    return folder

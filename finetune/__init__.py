@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .data_survey import survey
     from .import_file import import_checkpoint
     from .imported import Imported
+    from .racing import Raced, race
     from .run import Finetuned, finetune
+    from .series import FinetunedSeries, finetune_series
     from .speed import bench
     from .verification import Verified, verify
 
@@ -34,13 +36,17 @@ __all__ = [
     "DataReport",
     "Exported",
     "Finetuned",
+    "FinetunedSeries",
     "Imported",
+    "Raced",
     "Verified",
     "bench",
     "export",
     "finetune",
+    "finetune_series",
     "import_checkpoint",
     "load",
+    "race",
     "survey",
     "verify",
 ]
@@ -50,13 +56,17 @@ _HOME = {
     "DataReport": "data_report",
     "Exported": "artefact",
     "Finetuned": "run",
+    "FinetunedSeries": "series",
     "Imported": "imported",
+    "Raced": "racing",
     "Verified": "verification",
     "bench": "speed",
     "export": "artefact",
     "finetune": "run",
+    "finetune_series": "series",
     "import_checkpoint": "import_file",
     "load": "classifier",
+    "race": "racing",
     "survey": "data_survey",
     "verify": "verification",
 }

@@ -35,6 +35,7 @@ class ImageTask:
     name = timm_snapshot.TASK
     options = frozenset({"image_size"})
     config_files = (CONFIG,)
+    recipes = image_recipes.CATALOGUE
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is timm's form."""
@@ -130,7 +131,7 @@ class ImageTask:
         """Head first on small data; the reference recipe from scratch."""
         if from_scratch:
             return image_recipes.from_scratch(on_gpu=on_gpu, batch_size=batch_size or 256)
-        return image_recipes.small_data(on_gpu=on_gpu)
+        return image_recipes.head_first(on_gpu=on_gpu)
 
     def example(self, config: ModelConfig, batch_size: int, device: torch.device) -> Inputs:
         """Normal noise, float32 [B, 3, S, S], channels last."""

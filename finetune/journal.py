@@ -14,6 +14,7 @@ from . import checkpoint, held_out
 from .checkpoint import State
 from .choices import Decision
 from .event_log import EventLog
+from .meter import Meter
 from .optimizer import schedule
 from .plan import Plan
 from .progress import Report
@@ -30,6 +31,7 @@ class Journal:
         self,
         *,
         log: EventLog,
+        meter: Meter,
         plan: Plan,
         rule: StoppingRule,
         protocol: Protocol,
@@ -38,7 +40,7 @@ class Journal:
         world: World,
         device: torch.device,
     ) -> None:
-        self._log, self._plan, self._rule, self._protocol = log, plan, rule, protocol
+        self._log, self._meter, self._plan, self._rule, self._protocol = log, meter, plan, rule, protocol
         self._path, self._report, self._world, self._device = path, report, world, device
         self._saved = time.monotonic()
         self._rate: float | None = None  # examples a second, as of the last evaluation
@@ -122,9 +124,10 @@ class Journal:
         self._saved = time.monotonic()
 
     def ended(self, state: State) -> None:
-        """The run clock stops here."""
+        """The run clock stops here, and the energy meter with it."""
         status = "success" if state.progress.held else "aborted"
         self._log.end("run_stop", status=status, **self._figures(state))
+        self._meter.stop()
         self.save(state)
 
     def _epoch(self, state: State) -> float:

@@ -18,6 +18,7 @@ from . import recipe as recipes
 from .average import Average
 from .checkpoint import State
 from .data_report import sentence
+from .energy import counter_for
 from .environment import accelerators, choose_device, make_deterministic
 from .event_log import EventLog
 from .examples import Dataset, check_parts
@@ -27,6 +28,7 @@ from .freezing import Freezing
 from .join import join, own_device, part_at_exit
 from .journal import Journal
 from .loop import Outcome, train
+from .meter import Meter
 from .model_config import ModelConfig
 from .optimizer import make_optimizer
 from .plan import Order, Plan
@@ -61,6 +63,7 @@ def finetune(
     target: Target | str | None = None,
     seed: int | None = None,
     device: str | None = None,
+    recipe: str | None = None,
     leave_out_leaked: bool = False,
     reference: str | None = None,
     process_started: float | None = None,
@@ -78,6 +81,8 @@ def finetune(
         out: the run folder.
         target: for example ``"top1>=0.95"``; without one, all epochs are run.
         seed: replays a run; by default it comes from the operating system.
+        recipe: one of the task's catalogue (``"head-first"``, ``"full"``, ``"lora"`` for texts), with changes if need
+            be: ``"head-first:learning_rate=1e-3"``. By default the task's own choice.
         leave_out_leaked: train without the examples that are also in the test part, with the same content. They
             block publishing otherwise.
         reference: what the registry calls the start snapshot.
@@ -119,6 +124,7 @@ def finetune(
             seed=seed,
             device=choose_device(device),
             settings=settings,
+            recipe=recipe,
             leave_out_leaked=leave_out_leaked,
             reference=reference,
             processes=world.size,
@@ -158,7 +164,8 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: R
     task = task_called(spec.task)
     if world.leads:
         folder.forget_failed_start()
-    with EventLog(folder.events if world.leads else None) as log:
+    counter = counter_for(device, world.size) if world.leads else None
+    with EventLog(folder.events if world.leads else None) as log, Meter(log, counter) as meter:
         log.start("init_start", process_started=round(began, 3))
         log.event("seed", spec.seed, replayed=spec.replayed_seed)
         log.event("global_batch_size", recipe.batch_size)
@@ -170,6 +177,7 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: R
             origin = task.read_config(start) if start else named(spec.named)[1]
         log.end("init_stop")
         log.start("run_start")
+        meter.start()
         config = task.adjusted(origin, spec.options, spec.target)
         data = _read(task, config, folder, spec, world, log, report)
         config = replace(config, labels=data.examples.labels)
@@ -177,7 +185,7 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: R
         with world.together():
             model, new_head = _model(task, config, origin, start)
             model = task.adapted(model, recipe)
-        state, setting = _prepare(task, model, data, config, recipe, spec, folder, world, device, log, report)
+        state, setting = _prepare(task, model, data, config, recipe, spec, folder, world, device, log, meter, report)
         outcome = train(state, setting, new_head=new_head, answers_at_start=start is not None and not new_head)
     # The whole model, where each process has a part of it.
     tensors = whole(model.state_dict())
@@ -242,6 +250,7 @@ def _prepare(
     world: World,
     device: torch.device,
     log: EventLog,
+    meter: Meter,
     report: Report,
 ) -> tuple[State, Setting[Any]]:
     """What changes with every step, from a checkpoint where there is one, and what does not."""
@@ -259,6 +268,7 @@ def _prepare(
         work.prepare(model, seed=spec.seed, batch_size=recipe.batch_size)
     journal = Journal(
         log=log,
+        meter=meter,
         plan=plan,
         rule=StoppingRule(target=spec.target, hold=recipe.hold),
         protocol=work.protocol,

@@ -11,16 +11,17 @@ candidate/         the snapshot that will be verified and published
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from roadworthy.model_cards import InputError, Metric, Row, StorageError, Target, evidence
+from roadworthy.model_cards import InputError, Metric, Row, Target, evidence
 from roadworthy.model_cards.certificate import Data, Environment, Start
+
+from .document import read_document, write_bytes, write_document
 
 HELD_OUT = "held-out.npz"
 
@@ -57,7 +58,6 @@ class RunData:
     validation: Metric | None
 
 
-_T = TypeVar("_T")
 _SPEC = TypeAdapter(RunSpec)
 _DATA = TypeAdapter(RunData)
 
@@ -116,24 +116,24 @@ class RunFolder:
 
     def write_spec(self, spec: RunSpec) -> None:
         """Raises StorageError where the folder cannot be written."""
-        self._write(self.spec_file, _json(dataclasses.asdict(spec)))
+        write_document(self.spec_file, dataclasses.asdict(spec))
 
     def write_answers(self, rows: Sequence[Row], names: Mapping[str, str]) -> None:
         """The last answers on validation, and where each example is found, by its id: for the run's own report."""
-        self._write(self.names_file, _json(dict(names)))
-        self._write(self.validation, evidence.dump(rows))
+        write_document(self.names_file, dict(names))
+        write_bytes(self.validation, evidence.dump(rows))
 
     def write_data(self, data: RunData) -> None:
         """Marks the run as finished."""
-        self._write(self.data_file, _json(dataclasses.asdict(data)))
+        write_document(self.data_file, dataclasses.asdict(data))
 
     def read_spec(self) -> RunSpec:
         """Raises InputError where the file is missing or was edited into something else."""
-        return self._read(self.spec_file, _SPEC)
+        return read_document(self.spec_file, _SPEC, missing=self._missing(self.spec_file))
 
     def read_data(self) -> RunData:
         """Raises InputError where the run is not finished."""
-        return self._read(self.data_file, _DATA)
+        return read_document(self.data_file, _DATA, missing=self._missing(self.data_file))
 
     def check_empty(self) -> None:
         """Raises InputError where the folder holds something that is no run."""
@@ -148,28 +148,5 @@ class RunFolder:
         if self.events.is_file() and "train_samples" not in self.events.read_text(encoding="utf-8"):
             self.events.unlink()
 
-    def _write(self, path: Path, content: bytes) -> None:
-        aside = path.with_suffix(".tmp")
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            aside.write_bytes(content)
-            aside.replace(path)
-        except OSError as error:
-            raise StorageError(
-                f"cannot write {path}: {error.strerror}. Expected a folder that can be written; choose another --out."
-            ) from error
-
-    def _read(self, path: Path, form: "TypeAdapter[_T]") -> _T:
-        try:
-            return form.validate_json(path.read_bytes())
-        except FileNotFoundError:
-            raise InputError(
-                f"{self.root} is not a finished run: {path.name} is missing. Run the same finetune command again."
-            ) from None
-        except ValidationError as error:
-            place = ".".join(map(str, error.errors()[0]["loc"]))
-            raise InputError(f"{path} was edited: {place}: {error.errors()[0]['msg']}. Start a new run.") from error
-
-
-def _json(document: Any) -> bytes:
-    return json.dumps(document, indent=2).encode()
+    def _missing(self, path: Path) -> str:
+        return f"{self.root} is not a finished run: {path.name} is missing. Run the same finetune command again."

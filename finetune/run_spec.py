@@ -17,6 +17,7 @@ from . import recipe as recipes
 from .environment import describe
 from .model_config import ModelConfig
 from .recipe import Recipe
+from .recipe_choice import RecipeChoice
 from .run_folder import RunFolder, RunSpec
 from .task import Task
 from .tasks import named, task_of
@@ -32,6 +33,7 @@ def specify(
     seed: int | None,
     device: torch.device,
     settings: Mapping[str, Any],
+    recipe: str | None,
     leave_out_leaked: bool,
     reference: str | None,
     processes: int,
@@ -39,16 +41,24 @@ def specify(
 ) -> RunSpec:
     """Settles everything about a run; ``settings`` are fields of the recipe and options of the task, by name.
 
+    ``recipe``: one of the task's catalogue, spelled as ``RecipeChoice`` reads it; by default the task's own choice.
     ``accelerators``: of all ``processes``, one after another.
 
     Raises:
-        InputError: a start, a setting or a target that cannot be used.
+        InputError: a start, a recipe, a setting or a target that cannot be used.
     """
     folder = start if isinstance(start, Path) else None
     task, config = (task_of(folder), task_of(folder).read_config(folder)) if folder else named(str(start))
     changes, options = _sorted_out(task, settings)
     task.adjusted(config, options, target)  # refuses now what it would refuse later
-    recipe = _recipe(task, changes, from_scratch=folder is None, target=target, device=device)
+    settled = _recipe(
+        task,
+        None if recipe is None else RecipeChoice.parse(recipe),
+        changes,
+        from_scratch=folder is None,
+        target=target,
+        device=device,
+    )
     certified = folder is not None and (folder / CERTIFICATE).is_file()
     return RunSpec(
         start=_start(folder, config, certified, reference),
@@ -67,8 +77,8 @@ def specify(
         replayed_seed=seed is not None,
         device=device.type,
         processes=processes,
-        recipe=recipes.to_dict(recipe),
-        environment=dataclasses.replace(describe(device, recipe.precision), accelerators=accelerators),
+        recipe=recipes.to_dict(settled),
+        environment=dataclasses.replace(describe(device, settled.precision), accelerators=accelerators),
     )
 
 
@@ -84,9 +94,20 @@ def _start(folder: Path | None, config: ModelConfig, certified: bool, reference:
 
 
 def _recipe(
-    task: Task, changes: Mapping[str, Any], *, from_scratch: bool, target: Target | None, device: torch.device
+    task: Task,
+    choice: RecipeChoice | None,
+    changes: Mapping[str, Any],
+    *,
+    from_scratch: bool,
+    target: Target | None,
+    device: torch.device,
 ) -> Recipe:
-    recipe = task.recipe(from_scratch=from_scratch, on_gpu=device.type == "cuda", batch_size=changes.get("batch_size"))
+    on_gpu = device.type == "cuda"
+    if choice is None:
+        recipe = task.recipe(from_scratch=from_scratch, on_gpu=on_gpu, batch_size=changes.get("batch_size"))
+    else:
+        recipe = choice.recipe(task.recipes, task=task.name, on_gpu=on_gpu)
+        changes = _both(choice, changes)
     if target is not None and target.metric == "balanced_accuracy":
         # What is asked for is that each class counts the same, so it does so in the loss too.
         recipe = dataclasses.replace(recipe, class_weights="balanced")
@@ -97,6 +118,15 @@ def _recipe(
         # What needs the whole model in one process is left out; stated all the same, it is refused.
         recipe = dataclasses.replace(recipe, fit_head_first=False, probe=False)
     return dataclasses.replace(recipe, **changes)
+
+
+def _both(choice: RecipeChoice, changes: Mapping[str, Any]) -> dict[str, Any]:
+    for name in choice.changes.keys() & changes.keys():
+        raise InputError(
+            f"{name} is {choice.changes[name]} in --recipe {choice} and {changes[name]} as an option of its own. "
+            "State it once."
+        )
+    return {**choice.changes, **changes}
 
 
 def _sorted_out(task: Task, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str | int]]:

@@ -22,6 +22,7 @@ from .inputs import Inputs
 from .model_config import ModelConfig
 from .progress import Report
 from .recipe import Recipe
+from .recipe_choice import Catalogue
 from .split import Part
 from .world import World
 
@@ -108,6 +109,10 @@ class Task(Interface):
     @property
     def config_files(self) -> tuple[str, ...]:
         """A snapshot's files besides its weights that say how inputs are made and what outputs mean."""
+
+    @property
+    def recipes(self) -> Catalogue:
+        """The recipes that a user may ask for by name."""
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether a snapshot with this ``config.json`` is of this task."""

@@ -1,15 +1,18 @@
 """Recipes for text classifiers: functions that return one complete configuration."""
 
+import dataclasses
+
 from .recipe import Recipe
+from .recipe_choice import Catalogue
 
 
-def small_data(*, on_gpu: bool) -> Recipe:
+def head_first(*, on_gpu: bool) -> Recipe:
     """Fine-tuning an encoder of the BERT family: head first, then the upper layers, batches of like length.
 
     Why it goes this way is in docs/decisions/0010-the-fast-road.md.
     """
     return Recipe(
-        name="text-small-data",
+        name="head-first",
         optimizer="adamw",
         learning_rate=1e-4,
         momentum=0.9,
@@ -28,3 +31,35 @@ def small_data(*, on_gpu: bool) -> Recipe:
         checkpoint_seconds=30.0,
         clip_norm=1.0,
     )
+
+
+def full(*, on_gpu: bool) -> Recipe:
+    """The usual way: every layer is trained from the first step, and the head with them.
+
+    Of the settings that BERT's authors searched for each task (Devlin et al. 2019, arXiv 1810.04805, appendix A.3):
+    batch 32, the largest learning rate, 4 epochs, a tenth of the steps to warm up; no average of the weights.
+    """
+    return dataclasses.replace(
+        head_first(on_gpu=on_gpu),
+        name="full",
+        learning_rate=5e-5,
+        epochs=4,
+        warmup_epochs=0.4,
+        fit_head_first=False,
+        frozen_share=0.0,
+        ema_decay=None,
+    )
+
+
+def lora(*, on_gpu: bool) -> Recipe:
+    """Low-rank adapters of rank 8 beside every linear layer, trained instead of the layers; none is frozen for good.
+
+    Rank, learning rate and warm-up (0.06 of the steps) as in LoRA's own experiments with RoBERTa (Hu et al. 2021,
+    arXiv 2106.09685, table 9).
+    """
+    return dataclasses.replace(
+        full(on_gpu=on_gpu), name="lora", learning_rate=5e-4, epochs=6, warmup_epochs=0.36, lora_rank=8
+    )
+
+
+CATALOGUE: Catalogue = {"head-first": head_first, "full": full, "lora": lora}

@@ -52,6 +52,7 @@ class TextTask:
     name = transformers_snapshot.TASK
     options = frozenset({"max_length", "text_column", "label_column"})
     config_files = (CONFIG, *FILES)
+    recipes = text_recipes.CATALOGUE
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is an encoder of transformers."""
@@ -148,7 +149,7 @@ class TextTask:
 
     def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
         """Head first, then the upper layers."""
-        return text_recipes.small_data(on_gpu=on_gpu)
+        return text_recipes.head_first(on_gpu=on_gpu)
 
     def example(self, config: ModelConfig, batch_size: int, device: torch.device) -> Inputs:
         """Texts of the protocol's full length: token ids and mask, int64 [B, L]."""

@@ -8,7 +8,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,11 +23,11 @@ from roadworthy.model_cards.certificate import (
     Parent,
     SplitRecord,
     Start,
-    Training,
     Verdicts,
     from_statement,
     to_statement,
 )
+from roadworthy.model_cards.convergence_reference import compare_with
 from roadworthy.model_cards.envelope import payload_of, seal
 from roadworthy.model_cards.protocol import score
 from roadworthy.model_cards.snapshot import (
@@ -37,20 +37,25 @@ from roadworthy.model_cards.snapshot import (
     EXAMPLES,
     PARENT_EVIDENCE,
     FileEntry,
+    attempt_log,
     list_files,
     pictures_in,
+    sha256_of,
 )
 
 from . import clean_call
 from .clean_request import MEASURED, REQUEST, Measured, Request
 from .progress import Report, silent
 from .run_folder import RunData, RunFolder, RunSpec
+from .series_folder import SeriesFolder, check_not_one_of_many
+from .training_record import training_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """``ok``: the target was met and nothing was leaked. ``agreement``: share of equal predictions with an
-    earlier certificate of the same snapshot, where there is one."""
+    earlier certificate of the same snapshot, where there is one. ``not_compared``: why the convergence was not
+    compared with the reference that was given."""
 
     ok: bool
     reasons: tuple[str, ...]
@@ -59,6 +64,7 @@ class Verified:
     certified: bool
     claim: Claim | None
     agreement: float | None
+    not_compared: str | None = None
 
 
 def verify(
@@ -70,14 +76,17 @@ def verify(
     device: str | None = None,
     options: Mapping[str, str | int] | None = None,
     show_examples: int = 0,
+    reference: Path | None = None,
     report: Report = silent,
 ) -> Verified:
-    """Measures a run's candidate, or a snapshot folder, on the test part of ``data`` in a clean process.
+    """Measures a run's candidate, a series' one, or a snapshot folder, on the test part of ``data`` in a clean process.
 
     A run or an uncertified folder receives evidence, a signed certificate and a card. A folder that has a
     certificate is only measured again and compared with it; nothing in it changes. ``options`` say which columns
     of a table to read; by default those of the run. ``show_examples``: of how many of the surest errors, ten at most,
-    a picture goes into the snapshot and onto its card; by default nothing of the data does.
+    a picture goes into the snapshot and onto its card; by default nothing of the data does. ``reference``: a certified
+    snapshot folder whose certificate you trust; its series of attempts says how soon a run like this one can be
+    expected to converge.
 
     Raises:
         InputError: no snapshot, no target, data that cannot be measured on, or pictures of what has none.
@@ -91,7 +100,10 @@ def verify(
         (True, 30)
     """
     folder = Path(snapshot)
-    run = RunFolder(folder)
+    series = SeriesFolder(folder)
+    run = series.shipped() if series.is_series else RunFolder(folder)
+    if not series.is_series:
+        check_not_one_of_many(run)
     spec, seen = (run.read_spec(), run.read_data()) if run.is_run else (None, None)
     packaged = run.candidate if run.is_run else folder
     if not packaged.is_dir():
@@ -99,6 +111,8 @@ def verify(
     goal = Target.parse(target) if isinstance(target, str) else target
     goal = goal or (spec.target if spec else None)
     certified = (packaged / CERTIFICATE).is_file() and not run.is_run
+    if certified and reference is not None:
+        raise InputError("--reference is for a run that has no certificate yet; this snapshot is only measured again.")
     if goal is None and not certified:
         raise InputError("no target to verify against. State one, for example --target 'top1>=0.9'.")
     if show_examples and certified:
@@ -108,6 +122,8 @@ def verify(
         # What an earlier verification of this run left behind is measured anew, not built upon.
         if run.is_run:
             _strip(packaged)
+        if series.is_series:
+            _add_attempts(packaged, series)
         request = Request(
             snapshot=str(packaged.resolve()),
             parent=parent,
@@ -122,7 +138,7 @@ def verify(
             return _compare(packaged, Path(aside), measured)
         if goal is None:  # told apart above; for the type checker
             raise InputError("no target to verify against.")
-        return _certify(packaged, Path(aside), measured, Path(data), goal, spec, seen, signer)
+        return _certify(packaged, Path(aside), measured, Path(data), goal, spec, seen, series, reference, signer)
 
 
 def _strip(packaged: Path) -> None:
@@ -130,6 +146,17 @@ def _strip(packaged: Path) -> None:
         (packaged / name).unlink(missing_ok=True)
     for name in ("evidence", "plots", ".eval_results"):
         shutil.rmtree(packaged / name, ignore_errors=True)
+    for log in packaged.glob("log/attempt-*.log"):
+        log.unlink()
+
+
+def _add_attempts(packaged: Path, series: SeriesFolder) -> None:
+    """The logs of all attempts that are not shipped; one that died before it wrote any has an empty one."""
+    told = series.read_series()
+    for number in range(1, len(told.attempts) + 1):
+        if number != told.shipped:
+            log = series.attempt(number).events
+            (packaged / attempt_log(number)).write_bytes(log.read_bytes() if log.is_file() else b"")
 
 
 def _of_data(spec: RunSpec | None) -> dict[str, str | int]:
@@ -152,6 +179,8 @@ def _certify(
     target: Target,
     spec: RunSpec | None,
     seen: RunData | None,
+    series: SeriesFolder,
+    reference: Path | None,
     signer: CryptoSigner,
 ) -> Verified:
     proof = (aside / "test.jsonl").read_bytes()
@@ -166,16 +195,7 @@ def _certify(
     leaked = sum(row.id in known for row in rows) if seen else None
     log = packaged / EVENTS
     road = clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
-    training = None
-    if spec is not None and road is not None and road.clocks is not None:
-        training = Training(
-            recipe=spec.recipe,
-            seed=spec.seed,
-            target=spec.target,
-            clocks=road.clocks,
-            environment=spec.environment,
-            validation=seen.validation if seen else None,
-        )
+    attempts = series.read_series() if series.is_series else None
     claim = Claim(
         card_format=card.FORMAT,
         task=measured.task,
@@ -192,9 +212,10 @@ def _certify(
         environment=measured.environment,
         evidence_sha256=hashlib.sha256(proof).hexdigest(),
         measured_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        training=training,
+        training=training_of(spec, seen, log, attempts) if spec else None,
         parent=_parent(aside, measured, spec, rows),
     )
+    claim, not_compared = _compared(claim, reference) if reference else (claim, None)
     # Rendered from what a reader will read: after one trip through the statement's own form.
     claim = from_statement(to_statement(Certificate(files=(), claim=claim))).claim
     _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), signer)
@@ -207,11 +228,31 @@ def _certify(
         certified=True,
         claim=claim,
         agreement=None,
+        not_compared=not_compared,
     )
+
+
+def _compared(claim: Claim, reference: Path) -> tuple[Claim, str | None]:
+    """The claim with its convergence beside the reference's; or as it was, and why not."""
+    path = reference / CERTIFICATE
+    if not path.is_file():
+        raise InputError(f"the reference {reference} has no certificate, so there is no series to compare with.")
+    theirs = from_statement(payload_of(path.read_bytes())).claim
+    try:
+        found = compare_with(theirs, claim, sha256_of(path))
+    except InputError as error:
+        return claim, str(error)
+    return replace(claim, training=replace(claim.training, convergence=found) if claim.training else None), None
 
 
 def _refusals(claim: Claim) -> list[str]:
     reasons = []
+    if claim.training and claim.training.convergence and claim.training.convergence.faster:
+        found = claim.training.convergence
+        reasons.append(
+            f"faster than its reference converges: {found.samples:,} samples to the target, expected at least "
+            f"{found.bound:,.0f}. Look for a leak, or for another protocol"
+        )
     if not claim.verdicts.reproduced:
         reasons.append(f"target missed: {claim.metric.name} {claim.metric.value:.4f}, expected {claim.target}")
     if claim.data.exact_duplicates:

@@ -67,9 +67,13 @@ def _conditions(training: Training) -> str:
         f"Goal: {goal}. Samples to it: {clocks.samples:,} ({clocks.epochs:.2f} epochs). "
         f"{seed}{', a replay' if clocks.replayed_seed else ''}); "
         f"decoded-image cache {clocks.cache}; {'resumed, so never ranked' if clocks.resumed else 'not resumed'}. "
-        f"Energy: {NOT_MEASURED if joules is None else f'{joules:,.0f} J'}. "
+        f"Energy: {NOT_MEASURED if joules is None else f'{joules:,.0f} J{_read_off(training)}'}. "
         f"{machine(training.environment)}\n"
     )
+
+
+def _read_off(training: Training) -> str:
+    return "" if training.energy_counter is None else f" ({plain(training.energy_counter)})"
 
 
 def _attempts(series: Series) -> str:
@@ -89,8 +93,17 @@ def _attempts(series: Series) -> str:
         f"| olympic mean | | {_middles(series, 'olympic_mean', missing)} | |\n\n"
         f"{n - series.failures} of {n} attempts reached the target ({100 * series.pass_rate:.0f} %). These weights are "
         f"of attempt {series.shipped}, the one nearest the median on the run clock. The olympic mean drops the fastest "
-        "and the slowest; a failure counts as the slowest, two make it invalid.\n"
+        "and the slowest; a failure counts as the slowest, two make it invalid. Each attempt ran in a process of its "
+        "own, with a seed from the system's entropy, and read its data itself: no attempt used another's decoded data. "
+        f"The operating system's cache of files was not emptied in between.{_pieces(series)}\n"
     )
+
+
+def _pieces(series: Series) -> str:
+    resumed = [str(n) for n, a in enumerate(series.attempts, start=1) if a.clocks is not None and a.clocks.resumed]
+    if not resumed:
+        return ""
+    return f" Resumed, so that this series is never ranked: {', '.join(resumed)}."
 
 
 def _mark(number: int, series: Series) -> str:
@@ -116,10 +129,12 @@ def _middles(series: Series, which: str, missing: str) -> str:
 
 def _convergence(found: Convergence) -> str:
     runs = ", ".join(f"{one:,}" for one in found.reference)
+    digest = found.certificate_sha256
+    proof = "" if digest is None else f"; certificate {code(digest[:16])}"
     reached = f"the target was reached after {found.samples:,} samples"
     bound = (
         f"{found.bound:,.0f}, which one more run of the reference exceeds with {100 * found.confidence:g} % confidence "
-        f"(its runs took {runs})"
+        f"(its runs took {runs}{proof})"
     )
     if found.faster:
         return (

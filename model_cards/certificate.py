@@ -84,8 +84,8 @@ class Training:
     """How the weights came to be: the recipe as it was run, its seed, its clocks, its machine.
 
     ``choices`` are what the run measured and chose by itself, such as precision or micro batch; ``energy_joules``
-    is what it drew, ``None`` if not measured; ``series`` the attempts it is one of; ``convergence`` how its samples
-    to target compare with a reference's.
+    is what it drew over the run clock, ``None`` if not measured, and ``energy_counter`` what that was read off;
+    ``series`` the attempts it is one of; ``convergence`` how its samples to target compare with a reference's.
     """
 
     recipe: dict[str, Any]
@@ -97,12 +97,19 @@ class Training:
     series: Series | None = None
     convergence: Convergence | None = None
     energy_joules: float | None = None
+    energy_counter: str | None = None
     choices: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 # Came after the first certificates were signed: left out of the signed form where they hold their default, so that
 # what was signed before reads, and is written, as it was.
-_LATER: dict[str, Any] = {"series": None, "convergence": None, "energy_joules": None, "choices": {}}
+_LATER: dict[str, Any] = {
+    "series": None,
+    "convergence": None,
+    "energy_joules": None,
+    "energy_counter": None,
+    "choices": {},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ The same function serves the run that writes its certificate and the reader who 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -101,12 +101,12 @@ def read(events: tuple[Event, ...]) -> Road:
     Raises:
         LookupError, TypeError, ValueError, ArithmeticError: an event lacks what its key promises.
     """
-    segments = _segments(events)
+    parts = segments(events)
     curve: list[Point] = []
     run = total = train_only = 0.0
     samples, epochs, met, cache, trained = 0, 0.0, False, "cold", False
     seed, replayed = None, False
-    for segment in segments:
+    for segment in parts:
         started = _first(segment, "run_start")
         process = float(segment[0].metadata.get("process_started", segment[0].time))
         if started is None:  # killed before it touched the data, but waited for all the same
@@ -144,21 +144,22 @@ def read(events: tuple[Event, ...]) -> Road:
         samples=samples,
         epochs=round(epochs, 4),
         target_met=met,
-        resumed=len(segments) > 1,
+        resumed=len(parts) > 1,
         replayed_seed=replayed,
         cache="warm" if cache == "warm" else "cold",
     )
     return Road(clocks=clocks, curve=tuple(curve), seed=seed)
 
 
-def _segments(events: tuple[Event, ...]) -> list[list[Event]]:
-    segments: list[list[Event]] = []
+def segments(events: Sequence[Event]) -> list[list[Event]]:
+    """The events by process: each segment begins with ``init_start``; what comes before the first is left out."""
+    found: list[list[Event]] = []
     for event in events:
         if event.key == "init_start":
-            segments.append([])
-        if segments:
-            segments[-1].append(event)
-    return segments
+            found.append([])
+        if found:
+            found[-1].append(event)
+    return found
 
 
 def _first(events: list[Event], key: str) -> Event | None:

@@ -18,7 +18,7 @@ class Convergence:
     """A run's samples to target beside those of the ``reference`` runs.
 
     One more run of the reference would stay above ``bound`` samples with ``confidence``; ``faster`` says that
-    this one did not.
+    this one did not. ``certificate_sha256`` is that of the reference's certificate, which holds those runs.
     """
 
     reference: tuple[int, ...]
@@ -26,6 +26,7 @@ class Convergence:
     bound: float
     confidence: float
     faster: bool
+    certificate_sha256: str | None = None
 
 
 def compare_convergence(reference: Sequence[int], samples: int, confidence: float = 0.95) -> Convergence:

@@ -8,6 +8,7 @@ from pathlib import Path
 from . import clocks
 from .certificate import Training
 from .convergence import Convergence, compare_convergence
+from .run_log import choices_of, energy_of
 from .series import Attempt, Series, series_of
 from .snapshot import EVENTS, attempt_log
 
@@ -27,6 +28,8 @@ def training_checks(folder: Path, training: Training) -> Iterator[tuple[str, lis
     same = road is not None and road.clocks == training.clocks
     wrong = [] if same else ["the clocks in the certificate are not those of the event log"]
     yield "clocks recomputed from the event log", wrong
+    if training.choices or training.energy_joules is not None:
+        yield "energy and choices read off the event log again", list(_log_figures(folder / EVENTS, training))
     series, left_out = training.series, list(_left_out(folder, training.series))
     if series is not None:
         check = f"series of {len(series.attempts)} attempts recomputed from their event logs"
@@ -35,6 +38,16 @@ def training_checks(folder: Path, training: Training) -> Iterator[tuple[str, lis
         yield "every attempt counted", left_out
     if training.convergence is not None:
         yield "convergence compared with its reference again", list(_convergence(training, training.convergence))
+
+
+def _log_figures(log: Path, training: Training) -> Iterator[str]:
+    events = clocks.parse(log.read_text(encoding="utf-8"))
+    if training.choices and choices_of(events) != training.choices:
+        yield "the choices in the certificate are not the last ones of the event log"
+    energy = energy_of(events)
+    read = (energy.joules, energy.counter) if energy else (None, None)
+    if training.energy_joules is not None and read != (training.energy_joules, training.energy_counter):
+        yield "the energy in the certificate is not that of the event log"
 
 
 def _series(folder: Path, series: Series) -> Iterator[str]:
@@ -67,5 +80,6 @@ def _convergence(training: Training, stated: Convergence) -> Iterator[str]:
             f"{training.clocks.samples:,}"
         )
     again = compare_convergence(stated.reference, stated.samples, stated.confidence)
-    if replace(again, bound=stated.bound) != stated or not isclose(again.bound, stated.bound, rel_tol=1e-6):
+    stated_of = replace(again, bound=stated.bound, certificate_sha256=stated.certificate_sha256)
+    if stated_of != stated or not isclose(again.bound, stated.bound, rel_tol=1e-6):
         yield "the verdict on convergence does not follow from the reference's runs"

@@ -33,6 +33,11 @@ def _of_certificate(certificate: Certificate) -> Iterator[str]:
             f"{claim.data.exact_duplicates} examples of the test data are in the training data too: expected 0. "
             "Remove them and measure again"
         )
+    if claim.training is not None and (found := claim.training.convergence) is not None and found.faster:
+        yield (
+            f"it reached its target after {found.samples:,} samples, faster than its reference converges: expected at "
+            f"least {found.bound:,.0f}. Look for a leak, or for another protocol"
+        )
     parent = claim.parent
     if parent is not None and parent.comparison is None and not parent.not_compared:
         yield f"not compared with its parent {parent.reference} on the same examples"

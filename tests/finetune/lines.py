@@ -14,8 +14,9 @@ from roadworthy.finetune.event_log import EventLog
 from roadworthy.finetune.finders import first_choices
 from roadworthy.finetune.finite import FiniteLosses
 from roadworthy.finetune.freezing import Freezing
-from roadworthy.finetune.image_recipes import small_data
+from roadworthy.finetune.image_recipes import head_first
 from roadworthy.finetune.journal import Journal
+from roadworthy.finetune.meter import Meter
 from roadworthy.finetune.optimizer import make_optimizer
 from roadworthy.finetune.plan import Order, Plan
 from roadworthy.finetune.progress import silent
@@ -72,7 +73,7 @@ class Lines:
 def begun(work: Any, folder: Path, log: EventLog, **changes: Any) -> Begun:
     """A run of a linear model at its first step."""
     recipe: Recipe = dataclasses.replace(
-        small_data(on_gpu=False), freeze_normalisation=False, frozen_share=0.0, **changes
+        head_first(on_gpu=False), freeze_normalisation=False, frozen_share=0.0, **changes
     )
     torch.manual_seed(0)
     model = nn.Linear(1, 1)
@@ -91,6 +92,7 @@ def begun(work: Any, folder: Path, log: EventLog, **changes: Any) -> Begun:
         watch=Stopwatch(CPU),
         journal=Journal(
             log=log,
+            meter=Meter(log, None),
             plan=plan,
             rule=StoppingRule(target=None, hold=2),
             protocol=work.protocol,

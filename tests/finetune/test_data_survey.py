@@ -3,7 +3,6 @@
 import csv
 import random
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,7 @@ from roadworthy.cli.demo_data import WEIGHTS, carried
 from roadworthy.finetune import DataReport, import_checkpoint, survey
 from roadworthy.model_cards import InputError
 
-from .conftest import Lay
-
-WriteReviews = Callable[..., Path]
+from .conftest import Lay, Review, write_reviews
 
 
 @pytest.fixture
@@ -131,9 +128,9 @@ def test_without_cleanlab_the_report_says_how_to_get_it(
     assert report.n == 64
 
 
-def test_texts(write_reviews: WriteReviews) -> None:
+def test_texts(reviews: list[Review], tmp_path: Path) -> None:
     """Reviews with an empty row, a file in another encoding and a copy in other letters."""
-    data = write_reviews(train=40, val=10, test=10)
+    data = write_reviews(tmp_path / "reviews", reviews, train=40, val=10, test=10)
     with (data / "train.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     with (data / "train.csv").open("a", encoding="utf-8", newline="") as file:
@@ -149,9 +146,10 @@ def test_texts(write_reviews: WriteReviews) -> None:
     assert any("the test part" in reason for reason in report.blocking)
 
 
-def test_labels_of_texts(write_reviews: WriteReviews, encoder: Path) -> None:
+def test_labels_of_texts(reviews: list[Review], tmp_path: Path, encoder: Path) -> None:
     """A real encoder answers every text, each once, whatever its part."""
-    report = survey(write_reviews(train=60, val=10, test=10), start=encoder, options={"max_length": 32})
+    data = write_reviews(tmp_path / "reviews", reviews, train=60, val=10, test=10)
+    report = survey(data, start=encoder, options={"max_length": 32})
     assert report.label_check is not None, report.not_checked
     assert report.label_check.n == 80
     assert [(one.part, one.n) for one in report.label_check.head_accuracy] == [

@@ -1,14 +1,13 @@
 """What a page shows of a user's examples, and what it leaves behind."""
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
 from roadworthy.finetune.showing import show, thumbnail
 
-from .conftest import Lay
+from .conftest import Lay, Review, write_reviews
 
 
 def photograph(path: Path, size: tuple[int, int]) -> None:
@@ -40,10 +39,10 @@ def test_pictures_that_are_gone_are_left_out(lay: Lay) -> None:
     assert set(show(data, [name, "train/NORMAL/gone.jpeg"])) == {name}
 
 
-def test_texts_begin(write_reviews: Callable[..., Path], reviews: list[tuple[str, str]]) -> None:
+def test_texts_begin(reviews: list[Review], tmp_path: Path) -> None:
     """The first 300 characters of the row that has the name."""
     long = next(n for n, (text, _) in enumerate(reviews) if len(text) > 400)
-    data = write_reviews(train=long + 1, val=1, test=1)
+    data = write_reviews(tmp_path / "reviews", reviews, train=long + 1, val=1, test=1)
     name = f"train.csv:{long + 1}"
     shown = show(data, [name])[name]
     assert shown.picture is None

@@ -46,7 +46,8 @@ def test_a_run_as_tensorboard_reads_it(snapshot: Path, lay: Lay, tmp_path: Path)
         assert [value for _, value in written] == pytest.approx([value for _, value in curve])
     assert {("head", "out-of-fold"), ("training", "validation")} <= set(logged(tmp_path / "run"))
     steps = [step for step, _ in read["training/loss"]]
-    assert steps == list(range(8, steps[-1] + 1, 8))
+    fitted, _ = logged(tmp_path / "run")["head", "validation"][-1]  # the head's examples count as seen
+    assert steps == list(range(fitted + 8, steps[-1] + 1, 8))
     rates = [value for _, value in read["training/learning rate"]]
     assert len(rates) == len(steps)
     assert max(rates) == pytest.approx(0.01, rel=0.05)

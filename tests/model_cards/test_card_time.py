@@ -93,6 +93,20 @@ def test_energy_is_told_or_not_measured(claim: Claim, joules: float | None, said
     assert said in text_of(claim, energy_joules=joules)
 
 
+def test_what_the_energy_was_read_off_is_told(claim: Claim) -> None:
+    """A GPU's board is not the machine."""
+    assert "Energy: 90 J (NVML, GPU boards)." in text_of(claim, energy_joules=90.0, energy_counter="NVML, GPU boards")
+
+
+def test_a_resumed_attempt_is_told(claim: Claim) -> None:
+    """Its clock stood still while nothing ran, so the series is not ranked."""
+    made = attempts(claim, 10, 20, 30)
+    assert "never ranked" not in text_of(claim, series=series_of(made)).split("### All 3 attempts")[1]
+    assert made[1].clocks is not None
+    made[1] = dataclasses.replace(made[1], clocks=dataclasses.replace(made[1].clocks, resumed=True))
+    assert "Resumed, so that this series is never ranked: 2." in text_of(claim, series=series_of(made))
+
+
 def test_choices_stand_on_one_line(claim: Claim) -> None:
     """By the alphabet; none is no line."""
     text = text_of(claim, choices={"precision": "bfloat16", "micro_batch": 32, "compile": False})

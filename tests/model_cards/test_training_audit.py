@@ -209,3 +209,50 @@ def test_pictures_in_the_snapshot_are_rendered_again(
     certificate = Certificate(files=list_files(folder), claim=before.claim)
     (folder / "certificate.json").write_bytes(seal(to_statement(certificate), signer))
     assert audit(folder, keys).reasons == ("README.md does not say what the certificate says: it was edited by hand",)
+
+
+@pytest.mark.parametrize(
+    ("stated", "reason"),
+    [
+        ({"energy_joules": 80.5, "energy_counter": "RAPL", "choices": {"micro_batch": 8}}, None),
+        # What is not stated is not measured, which is no lie; nor is a certificate of before it was read.
+        ({}, None),
+        ({"energy_joules": 8.5, "energy_counter": "RAPL"}, "the energy in the certificate is not that"),
+        ({"energy_joules": 80.5, "energy_counter": "NVML"}, "the energy in the certificate is not that"),
+        ({"choices": {"micro_batch": 16}}, "the choices in the certificate are not the last ones"),
+    ],
+)
+def test_energy_and_choices_are_read_again(
+    certified_snapshot: Builder, keys: Keys, line: Line, stated: dict[str, Any], reason: str | None
+) -> None:
+    """80.5 J and a micro-batch of 8, says the log."""
+    log = one_log(line, 7, 7.0).replace(
+        line(9, "run_stop", status="success", samples_count=80, epoch_num=2.0, train_seconds=3.5), ""
+    )
+    log += line(4, "choices", {"micro_batch": 8})
+    log += line(9, "run_stop", status="success", samples_count=80, epoch_num=2.0, train_seconds=3.5)
+    log += line(9.5, "energy", 80.5, counter="RAPL")
+
+    def change(claim: Claim) -> Claim:
+        assert claim.training is not None
+        return dataclasses.replace(claim, training=dataclasses.replace(claim.training, **stated))
+
+    outcome = audit(certified_snapshot(log=log, lie=change), keys)
+    assert outcome.ok == (reason is None), outcome.reasons
+    if reason is not None:
+        assert any(reason in found for found in outcome.reasons), outcome.reasons
+    elif stated:
+        assert "energy and choices read off the event log again" in outcome.checks
+
+
+def test_the_reference_of_a_convergence_is_kept(certified_snapshot: Builder, keys: Keys) -> None:
+    """Its certificate's digest is signed with it, stands on the card, and does not disturb the replay."""
+
+    def change(claim: Claim) -> Claim:
+        assert claim.training is not None
+        found = dataclasses.replace(compare_convergence(REFERENCE, 80), certificate_sha256="ab" * 32)
+        return dataclasses.replace(claim, training=dataclasses.replace(claim.training, convergence=found))
+
+    folder = certified_snapshot(lie=change)
+    assert audit(folder, keys).ok
+    assert "certificate `abababababababab`)" in (folder / "README.md").read_text()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from roadworthy.model_cards import audit
+from roadworthy.model_cards import audit, compare_convergence
 from roadworthy.model_cards.audit import Audit
 from roadworthy.model_cards.certificate import Parent
 from roadworthy.registry import signing_key, trusted_keys
@@ -63,6 +63,17 @@ def test_duplicates_between_training_and_test_block(passed: Audit, count: int | 
     data = dataclasses.replace(passed.certificate.claim.data, exact_duplicates=count)
     reasons = decide(_with_claim(passed, data=data), ())
     assert [reason[:10] for reason in reasons] == (["3 examples"] if refused else [])
+
+
+@pytest.mark.parametrize(("samples", "refused"), [(40, True), (100, False)])
+def test_a_run_that_is_too_fast_is_refused(passed: Audit, samples: int, refused: bool) -> None:
+    """Five runs of about 100 samples; nobody can waive it yet."""
+    assert passed.certificate is not None
+    training = passed.certificate.claim.training
+    assert training is not None
+    found = compare_convergence((100, 110, 90, 105, 95), samples)
+    reasons = decide(_with_claim(passed, training=dataclasses.replace(training, convergence=found)), ())
+    assert ["faster than its reference converges" in reason for reason in reasons] == ([True] if refused else [])
 
 
 def test_absent_evidence_is_a_reason(passed: Audit) -> None:

@@ -8,21 +8,22 @@ import argparse
 import json
 from pathlib import Path
 
+from case import PARTS
+from image_files import SIZE
+
 from roadworthy.cli.demo_data import UPSTREAM, WEIGHTS, carried, lay_out
 from roadworthy.finetune import import_checkpoint
 from roadworthy.finetune.image_data import read_images
 from roadworthy.finetune.image_folder import list_folder
-from roadworthy.finetune.model_config import read
 from roadworthy.finetune.protocols import at_size
-
-SIZE = 128
-PARTS = ("train", "validation", "test")
+from roadworthy.finetune.timm_snapshot import read_config
 
 
 def main() -> None:
     """Fills ``root`` with data/, snapshot/ and lists.json."""
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=Path)
+    parser.add_argument("--cache", type=Path, help="unused: the photographs come with a package")
     parser.add_argument("--limit", type=int, help="keep so many train images, and half as many to test on")
     asked = parser.parse_args()
     root: Path = asked.root
@@ -34,18 +35,20 @@ def main() -> None:
     snapshot = import_checkpoint(
         checkpoint, system="timm:tf_efficientnet_lite0", out=root / "snapshot", upstream=UPSTREAM
     ).snapshot
-    protocol = at_size(read(snapshot).protocol, SIZE)
+    protocol = at_size(read_config(snapshot).protocol, SIZE)
     assert protocol.name.startswith("image-top1-bicubic-146-128"), protocol.name
-    images = read_images(list_folder(data), protocol, root / "decoded").without_leaked()
+    examples = read_images(list_folder(data), protocol, root / "decoded").examples.without_leaked()
     lists = {
+        "kind": "image",
         "data": str(data.resolve()),
-        "labels": images.labels,
+        "labels": examples.labels,
+        "snapshot": str(snapshot.resolve()),
         "protocol": protocol.name,
-        "split": images.split_rule,
-        "fingerprints": {part: images.record(part).fingerprint for part in PARTS},
-        **{part: [(e.path, e.label) for e in images.part(part)] for part in PARTS},
+        "split": examples.split.rule,
+        "fingerprints": {part: examples.record(part).fingerprint for part in PARTS},
+        **{part: [(example.name, example.truth) for example in examples.part(part)] for part in PARTS},
     }
-    (root / "lists.json").write_text(json.dumps(lists, indent=1))
+    (root / "lists.json").write_text(json.dumps(lists, indent=1), encoding="utf-8")
     print(", ".join(f"{len(lists[part])} {part}" for part in PARTS))
 
 

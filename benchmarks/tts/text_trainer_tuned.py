@@ -1,0 +1,67 @@
+"""transformers' Trainer by somebody who knows this data and this machine."""
+
+import tempfile
+
+from case import given
+from clock import Clock
+from text_tokens import Tokenised
+from trainer_stop import StopAtTarget, accuracy
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainingArguments,
+)
+
+EPOCHS = 4
+BATCH = 32
+LEARNING_RATE = 2e-4
+FROZEN = 0  # of the six layers, with the embeddings below them
+EVALUATIONS_PER_EPOCH = 4
+
+
+def main() -> None:
+    """Trains at most four epochs, four evaluations in each."""
+    case = given()
+    clock = Clock(case)
+    tokenizer = AutoTokenizer.from_pretrained(case.snapshot)
+    clock.touch()
+    train, validation = Tokenised(case.train, tokenizer), Tokenised(case.validation, tokenizer)
+    model = AutoModelForSequenceClassification.from_pretrained(case.snapshot, num_labels=len(case.labels))
+    for module in [model.bert.embeddings, *model.bert.encoder.layer[:FROZEN]] if FROZEN else []:
+        module.requires_grad_(False)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(
+                output_dir=folder,
+                learning_rate=LEARNING_RATE,
+                per_device_train_batch_size=BATCH,
+                per_device_eval_batch_size=100,
+                num_train_epochs=case.epochs or EPOCHS,
+                warmup_steps=0.05,  # a share of all steps
+                weight_decay=0.01,
+                train_sampling_strategy="group_by_length",
+                eval_strategy="steps",
+                eval_steps=max(1, len(train) // BATCH // EVALUATIONS_PER_EPOCH),
+                save_strategy="no",
+                logging_strategy="no",
+                report_to="none",
+                seed=case.seed,
+                use_cpu=case.device == "cpu",
+                bf16=case.device != "cpu",
+                disable_tqdm=True,
+            ),
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=DataCollatorWithPadding(tokenizer=tokenizer, pad_to_multiple_of=8),
+            compute_metrics=accuracy,
+            callbacks=[StopAtTarget(clock, len(train))],
+        )
+        trainer.train()
+    clock.finish(model.eval())
+
+
+if __name__ == "__main__":
+    main()
