@@ -168,9 +168,7 @@ def test_another_number_of_processes_goes_on_and_says_so(
 
 
 MATRIX = [
-    pytest.param({"ema_decay": 0.9, "precision": "float32", "micro_batch": 3}, id="ema-accumulated"),
-    pytest.param({"ema_decay": 0.9, "precision": "bfloat16"}, id="ema-bfloat16"),
-    pytest.param({"ema_decay": None, "precision": "bfloat16", "micro_batch": 3}, id="bfloat16-accumulated"),
+    pytest.param({"ema_decay": 0.9, "precision": "bfloat16", "micro_batch": 3}, id="ema-bfloat16-accumulated"),
     pytest.param({"ema_decay": None, "freeze_normalisation": False, "frozen_share": 0.0}, id="running-statistics"),
     pytest.param({"shard": True, "ema_decay": 0.9, "clip_norm": 1.0, "micro_batch": 3}, id="split"),
 ]
@@ -187,7 +185,7 @@ def test_killed_at_a_step(settings: dict[str, Any], snapshot: Path, xrays: Path,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [{}, {"lora_rank": 2}, {"shard": True, "lora_rank": 2}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"shard": True, "lora_rank": 2}], ids=str)
 def test_texts_killed_at_a_step(settings: dict[str, Any], encoder: Path, reviews: list[Review], tmp_path: Path) -> None:
     """With dropout, layers whose states are kept, and adapters."""
     data = write_reviews(tmp_path / "reviews", reviews, train=24, val=8, test=8)
@@ -230,11 +228,11 @@ def test_a_split_model_is_measured_before_it_is_trained(whole: Path, xrays: Path
 @pytest.mark.slow
 def test_running_statistics_are_the_mean_of_all_processes(xrays: Path, tmp_path: Path) -> None:
     """From scratch with batch normalisation: one step's statistics equal the mean of those of both halves."""
-    settings: dict[str, Any] = {"epochs": 1, "batch_size": 40, "image_size": 32, "augmentation": None}
+    settings: dict[str, Any] = {"epochs": 1, "batch_size": 40, "image_size": 32}
     out = fine_tuned("timm:test_resnet", xrays, tmp_path / "two", **settings)
     finetune("timm:test_resnet", data=xrays, out=tmp_path / "one", seed=11, **settings)
     two, one = (read_tensors(run / "candidate") for run in (out, tmp_path / "one"))
-    first = next(name for name in one if name.endswith("running_mean"))
-    # The first layer's mean over a batch is the mean of its halves' means, where each half has 20 of 40 images.
-    assert torch.allclose(two[first], one[first], atol=1e-5)
+    first = "conv1.1.running_mean"  # of the first normalisation, whose input is the same in one process and in two
+    # The mean over a batch is the mean of its halves' means, where each half has 20 of 40 images.
+    assert torch.allclose(two[first], one[first], atol=1e-6)
     assert float(one[first].abs().max()) > 1e-3
