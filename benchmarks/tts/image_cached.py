@@ -2,6 +2,27 @@
 
 Somebody who knows this data and this machine decodes the photographs once, in threads, and keeps them in memory;
 crops less than ImageNet's recipes do; and keeps batch normalisation's statistics, because 32 images give poor ones.
+
+The search: a bare loop with AdamW (decay 0.02), batches of 32, label smoothing 0.1, a short warm-up, then a cosine
+over all epochs; 1,438 images to train on, 248 to validate on; seed 100, which the benchmark does not use. Validation
+accuracy of the weights / of their average (0.9) after so many images, and CPU milliseconds for each image trained on:
+
+    frozen stages  epochs  rate       704            1,408          2,112         ms
+    0              5       2.5e-4  0.843 / 0.919  0.907 / 0.911                   30
+    0              5       5e-4    0.770 / 0.871  0.879 / 0.932                   33
+    4              5       2.5e-4  0.694 / 0.895  0.927 / 0.936                   20
+    4              5       5e-4    0.907 / 0.899  0.847 / 0.932                   20
+    4              5       1e-3    0.762 / 0.794  0.940 / 0.940                   20
+    4              5       2e-3    0.496 / 0.496  0.504 / 0.500                   20
+    5              5       1e-3    0.883 / 0.907  0.875 / 0.932                   18
+    4              3       5e-4    0.883 / 0.919  0.915 / 0.936  0.936 / 0.940    20   taken
+    4              2       2.5e-4  0.778 / 0.887  0.879 / 0.923  0.927 / 0.927    20
+    4              2       5e-4    0.911 / 0.911  0.923 / 0.932  0.936 / 0.944    21
+    4              2       1e-3    0.694 / 0.794  0.504 / 0.504  0.504 / 0.504    20
+
+Two epochs do as well as three, but leave an unlucky seed no time. An earlier search had batch normalisation's
+statistics updated: 0.633 to 0.863 after so many images, never more. Four evaluations an epoch instead of two: each
+costs as much as a quarter of the steps between them, and the target is noticed half an epoch earlier.
 """
 
 from concurrent.futures import ThreadPoolExecutor
