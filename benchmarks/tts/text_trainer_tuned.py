@@ -1,4 +1,19 @@
-"""transformers' Trainer by somebody who knows this data and this machine."""
+"""transformers' Trainer by somebody who knows this data and this machine.
+
+The search, for this and for ``text_lightning_tuned.py``: a bare loop with AdamW (decay 0.01), batches of like length,
+the gradient clipped at 1, a short warm-up, then linear to 0 over four epochs; 1,200 mails to train on, 300 to
+validate on; seed 100, which the benchmark does not use. Validation accuracy after so many mails (empty: not looked
+at), and CPU milliseconds for each mail trained on:
+
+    frozen layers  batch  rate   288    576    864    1,152  1,728  ms
+    0              32     1e-4          0.923         0.963         60
+    0              32     4e-4          0.943         0.957         61
+    3              32     1e-4          0.777         0.940  0.950  41
+    3              32     2e-4   0.673  0.950  0.950  0.937  0.967  42  taken
+    3              32     4e-4          0.887                       44
+    3              32     8e-4          0.943         0.937         40
+    3              16     2e-4   0.820  0.947  0.957  0.950         43
+"""
 
 import tempfile
 
@@ -17,7 +32,7 @@ from transformers import (
 EPOCHS = 4
 BATCH = 32
 LEARNING_RATE = 2e-4
-FROZEN = 0  # of the six layers, with the embeddings below them
+FROZEN = 3  # of the six layers, with the embeddings below them
 EVALUATIONS_PER_EPOCH = 4
 
 
@@ -29,7 +44,7 @@ def main() -> None:
     clock.touch()
     train, validation = Tokenised(case.train, tokenizer), Tokenised(case.validation, tokenizer)
     model = AutoModelForSequenceClassification.from_pretrained(case.snapshot, num_labels=len(case.labels))
-    for module in [model.bert.embeddings, *model.bert.encoder.layer[:FROZEN]] if FROZEN else []:
+    for module in [model.bert.embeddings, *model.bert.encoder.layer[:FROZEN]]:
         module.requires_grad_(False)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
