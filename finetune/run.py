@@ -311,10 +311,10 @@ def _finish(folder: RunFolder, spec: RunSpec, data: Dataset[Any], outcome: Outco
     events = folder.candidate / EVENTS
     events.parent.mkdir(exist_ok=True)
     shutil.copyfile(folder.events, events)
-    examples = data.examples
+    examples, where = data.examples, Path(spec.data).resolve()
     folder.write_answers(outcome.answers, {e.id: e.name for e in examples.part("validation")})
     described = Data(
-        name=Path(spec.data).resolve().stem,
+        name=where.name if where.is_dir() else where.stem,
         labels=examples.labels,
         split_rule=examples.split.rule,
         test=examples.record("test"),
