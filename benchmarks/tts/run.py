@@ -9,6 +9,7 @@ are written after each run; called again, it goes on where it was stopped.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -91,8 +92,12 @@ def chosen(benchmark: Benchmark, only: str | None) -> list[Contender]:
 def prepared(benchmark: Benchmark, asked: argparse.Namespace) -> Path:
     """The lists of a data set that is laid out whole; what an earlier call laid out is used again."""
     work: Path = asked.work or Path(platformdirs.user_cache_dir("roadworthy")) / "tts"
-    root = work / (benchmark.name + (f"-{asked.limit}" if asked.limit else ""))
-    if not (root / "lists.json").is_file():
+    # What was laid out by other code, or from a package that is gone by now, is laid out anew.
+    code = b"".join((HERE / name).read_bytes() for name in (benchmark.prepare, "mails.py"))
+    limit = f"-{asked.limit}" if asked.limit else ""
+    root = work / f"{benchmark.name}{limit}-{hashlib.sha256(code).hexdigest()[:8]}"
+    lists = root / "lists.json"
+    if not lists.is_file() or not Path(json.loads(lists.read_text(encoding="utf-8"))["snapshot"]).is_dir():
         # The lists are written last: without them, what is there is what a killed preparation left.
         if root.exists():
             shutil.rmtree(root)
@@ -100,7 +105,7 @@ def prepared(benchmark: Benchmark, asked: argparse.Namespace) -> Path:
         options = ["--limit", str(asked.limit)] if asked.limit else []
         command = [sys.executable, HERE / benchmark.prepare, root, "--cache", work / "packages", *options]
         subprocess.run(command, check=True)
-    return root / "lists.json"
+    return lists
 
 
 def warm_up() -> None:
