@@ -28,7 +28,7 @@ from scipy.stats import binom
 from roadworthy.finetune import finetune, load
 from roadworthy.finetune.image_recipes import head_first as image_recipe
 from roadworthy.finetune.image_task import ImageTask
-from roadworthy.finetune.text_recipes import head_first as text_recipe
+from roadworthy.finetune.text_recipes import upper_layers as text_recipe
 from roadworthy.finetune.text_task import TextTask
 
 HERE = Path(__file__).resolve().parent

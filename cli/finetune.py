@@ -39,7 +39,8 @@ def finetune(
         int | None, typer.Option(help="Make so many independent attempts; the one nearest the median is shipped.")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="head-first, full, lora (text); changed so: 'full:learning_rate=1e-4'.")
+        str | None,
+        typer.Option(help="head-first, full; upper-layers, lora (text); changed so: 'full:learning_rate=1e-4'."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="The most epochs to train.")] = None,
     device: DeviceOption = None,

@@ -6,13 +6,13 @@ from .recipe import Recipe
 from .recipe_choice import Catalogue
 
 
-def head_first(*, on_gpu: bool) -> Recipe:
-    """Fine-tuning an encoder of the BERT family: head first, then the upper layers, batches of like length.
+def upper_layers(*, on_gpu: bool) -> Recipe:
+    """Fine-tuning an encoder of the BERT family: the upper layers and the head, batches of like length.
 
-    Why it goes this way is in docs/decisions/0010-the-fast-road.md.
+    Why it goes this way is in docs/decisions/0012-the-text-recipe.md.
     """
     return Recipe(
-        name="head-first",
+        name="upper-layers",
         optimizer="adamw",
         learning_rate=1e-4,
         momentum=0.9,
@@ -21,16 +21,21 @@ def head_first(*, on_gpu: bool) -> Recipe:
         epochs=4,
         warmup_epochs=0.2,
         label_smoothing=0.0,
-        fit_head_first=True,
+        fit_head_first=False,
         frozen_share=0.5,
         freeze_normalisation=False,
-        ema_decay=0.95,
+        ema_decay=0.7,
         evaluations_per_epoch=4,
         hold=2,
         precision="bfloat16" if on_gpu else "float32",
         checkpoint_seconds=30.0,
         clip_norm=1.0,
     )
+
+
+def head_first(*, on_gpu: bool) -> Recipe:
+    """The same after a head on the frozen encoder's features, which may be all that is needed where they are good."""
+    return dataclasses.replace(upper_layers(on_gpu=on_gpu), name="head-first", fit_head_first=True)
 
 
 def full(*, on_gpu: bool) -> Recipe:
@@ -40,12 +45,11 @@ def full(*, on_gpu: bool) -> Recipe:
     batch 32, the largest learning rate, 4 epochs, a tenth of the steps to warm up; no average of the weights.
     """
     return dataclasses.replace(
-        head_first(on_gpu=on_gpu),
+        upper_layers(on_gpu=on_gpu),
         name="full",
         learning_rate=5e-5,
         epochs=4,
         warmup_epochs=0.4,
-        fit_head_first=False,
         frozen_share=0.0,
         ema_decay=None,
     )
@@ -62,4 +66,4 @@ def lora(*, on_gpu: bool) -> Recipe:
     )
 
 
-CATALOGUE: Catalogue = {"head-first": head_first, "full": full, "lora": lora}
+CATALOGUE: Catalogue = {"upper-layers": upper_layers, "head-first": head_first, "full": full, "lora": lora}

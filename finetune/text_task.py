@@ -148,8 +148,8 @@ class TextTask:
         transformers_snapshot.save(folder, model, config, start=start)
 
     def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
-        """Head first, then the upper layers."""
-        return text_recipes.head_first(on_gpu=on_gpu)
+        """The upper layers and the head."""
+        return text_recipes.upper_layers(on_gpu=on_gpu)
 
     def example(self, config: ModelConfig, batch_size: int, device: torch.device) -> Inputs:
         """Texts of the protocol's full length: token ids and mask, int64 [B, L]."""
