@@ -16,7 +16,7 @@ from .demo_data import UPSTREAM, WEIGHTS, carried, lay_out
 from .output import metric_line
 
 BASE, MODEL = "demo/efficientnet-lite0", "demo/chest-xrays"
-FIRST_TARGET, SECOND_TARGET = "top1>=0.9", "top1>=0.91"
+FIRST_TARGET, SECOND_TARGET = "top1>=0.88", "top1>=0.9"
 IMAGE_SIZE = 128  # pixels; a third of the arithmetic of 224, so that two CPU cores are enough
 
 
