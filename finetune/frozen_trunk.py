@@ -13,6 +13,7 @@ import psutil
 import torch
 from torch import nn
 
+from .first_token import FirstTokenLayer
 from .precision import autocast
 from .token_store import TokenStore
 
@@ -103,15 +104,19 @@ def split_off(
     lower = _with(
         base, {inside: nn.ModuleList(layers[:frozen])} | ({"pooler": None} if hasattr(base, "pooler") else {})
     )
-    upper = _with(model, {layers_at: nn.ModuleList(layers[frozen:]), f"{name}.embeddings": _Passthrough()})
-    trunk = FrozenTrunk(
-        lower=lower,
-        upper=upper,
-        tokens=tokens,
-        precision=precision,
-        chunk_of={row: chunk for chunk in chunks for row in chunk},
-    )
-    return trunk if _computes_the_same(trunk, model, chunks[0][:2]) else None
+    chunk_of = {row: chunk for chunk in chunks for row in chunk}
+    # The cheapest first: an architecture that it does not suit gives other logits, or none.
+    for kept in _upper_layers(layers[frozen:]):
+        upper = _with(model, {layers_at: nn.ModuleList(kept), f"{name}.embeddings": _Passthrough()})
+        trunk = FrozenTrunk(lower=lower, upper=upper, tokens=tokens, precision=precision, chunk_of=chunk_of)
+        if _computes_the_same(trunk, model, chunks[0][:2]):
+            return trunk
+    return None
+
+
+def _upper_layers(layers: list[nn.Module]) -> list[list[nn.Module]]:
+    """Ways to compute them, the last layer for the first token alone before the whole of it."""
+    return [[*layers[:-1], FirstTokenLayer(layers[-1])], layers] if layers else [layers]
 
 
 def _is_frozen(module: nn.Module) -> bool:
