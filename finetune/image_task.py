@@ -26,6 +26,7 @@ from .model_config import ModelConfig
 from .pixel_store import PixelStore
 from .progress import Report
 from .recipe import Recipe
+from .recipe_choice import Catalogue
 from .task import Options
 
 
@@ -35,7 +36,6 @@ class ImageTask:
     name = timm_snapshot.TASK
     options = frozenset({"image_size"})
     config_files = (CONFIG,)
-    recipes = image_recipes.CATALOGUE
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is timm's form."""
@@ -127,7 +127,11 @@ class ImageTask:
         """Writes a snapshot in timm's form."""
         timm_snapshot.save(folder, model, config)
 
-    def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
+    def recipes(self, config: ModelConfig) -> Catalogue:
+        """The same for every architecture."""
+        return image_recipes.CATALOGUE
+
+    def recipe(self, config: ModelConfig, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
         """Head first on small data; the reference recipe from scratch."""
         if from_scratch:
             return image_recipes.from_scratch(on_gpu=on_gpu, batch_size=batch_size or 256)

@@ -107,10 +107,10 @@ def _choices(contenders: list[str], start: Path | str) -> list[str]:
         raise InputError(f"a race needs two contenders, found {len(contenders)}: roadworthy race head-first full …")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("race starts a process for each attempt itself. Start it without torchrun.")
-    task = task_of(start) if isinstance(start, Path) else named(start)[0]
+    task, config = (task_of(start), task_of(start).read_config(start)) if isinstance(start, Path) else named(start)
     choices = [RecipeChoice.parse(text) for text in contenders]
     for choice in choices:
-        dataclasses.replace(choice.recipe(task.recipes, task=task.name, on_gpu=False), **choice.changes)
+        dataclasses.replace(choice.recipe(task.recipes(config), task=task.name, on_gpu=False), **choice.changes)
     names = [str(choice) for choice in choices]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"{twice[0]} stands twice among the contenders. Expected different ones; repeat with --runs.")

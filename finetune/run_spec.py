@@ -53,6 +53,7 @@ def specify(
     task.adjusted(config, options, target)  # refuses now what it would refuse later
     settled = _recipe(
         task,
+        config,
         None if recipe is None else RecipeChoice.parse(recipe),
         changes,
         from_scratch=folder is None,
@@ -95,6 +96,7 @@ def _start(folder: Path | None, config: ModelConfig, certified: bool, reference:
 
 def _recipe(
     task: Task,
+    config: ModelConfig,
     choice: RecipeChoice | None,
     changes: Mapping[str, Any],
     *,
@@ -104,9 +106,9 @@ def _recipe(
 ) -> Recipe:
     on_gpu = device.type == "cuda"
     if choice is None:
-        recipe = task.recipe(from_scratch=from_scratch, on_gpu=on_gpu, batch_size=changes.get("batch_size"))
+        recipe = task.recipe(config, from_scratch=from_scratch, on_gpu=on_gpu, batch_size=changes.get("batch_size"))
     else:
-        recipe = choice.recipe(task.recipes, task=task.name, on_gpu=on_gpu)
+        recipe = choice.recipe(task.recipes(config), task=task.name, on_gpu=on_gpu)
         changes = _both(choice, changes)
     if target is not None and target.metric == "balanced_accuracy":
         # What is asked for is that each class counts the same, so it does so in the loss too.

@@ -110,9 +110,8 @@ class Task(Interface):
     def config_files(self) -> tuple[str, ...]:
         """A snapshot's files besides its weights that say how inputs are made and what outputs mean."""
 
-    @property
-    def recipes(self) -> Catalogue:
-        """The recipes that a user may ask for by name."""
+    def recipes(self, config: ModelConfig) -> Catalogue:
+        """The recipes that a user may ask for by name, for a start of this configuration."""
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether a snapshot with this ``config.json`` is of this task."""
@@ -156,8 +155,8 @@ class Task(Interface):
     def save(self, folder: Path, model: nn.Module, config: ModelConfig, *, start: Path | None) -> None:
         """Writes a snapshot; what training does not change (a tokenizer) is taken from ``start``."""
 
-    def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
-        """The recipe for a run of which nothing else is said."""
+    def recipe(self, config: ModelConfig, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
+        """The recipe for a run from a start of this configuration, of which nothing else is said."""
 
     def example(self, config: ModelConfig, batch_size: int, device: torch.device) -> Inputs:
         """A batch of the protocol's size, the same at every call, whose contents do not matter."""

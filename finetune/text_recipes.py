@@ -1,25 +1,32 @@
-"""Recipes for text classifiers: functions that return one complete configuration."""
+"""Recipes for text classifiers: functions that return one complete configuration.
+
+``width``: the encoder's hidden size, which the learning rate of AdamW goes by.
+"""
 
 import dataclasses
+from functools import partial
 
 from .recipe import Recipe
 from .recipe_choice import Catalogue
 
+_MEASURED_AT, _WIDTH = 2e-4, 384  # the learning rate, and the width of the encoder that it was measured with
 
-def upper_layers(*, on_gpu: bool) -> Recipe:
+
+def upper_layers(*, on_gpu: bool, width: int = 768) -> Recipe:
     """Fine-tuning an encoder of the BERT family: the upper layers and the head, batches of like length.
 
-    Why it goes this way is in docs/decisions/0012-the-text-recipe.md.
+    Why it goes this way is in docs/decisions/0012-the-text-recipe.md. Wider encoders want a smaller rate: AdamW's
+    carries over from one width to another as 1 / width (Yang et al. 2022, arXiv 2203.03466, table 3).
     """
     return Recipe(
         name="upper-layers",
         optimizer="adamw",
-        learning_rate=1e-4,
+        learning_rate=_MEASURED_AT * _WIDTH / width,
         momentum=0.9,
         weight_decay=0.01,
         batch_size=32,
         epochs=4,
-        warmup_epochs=0.2,
+        warmup_epochs=0.1,
         label_smoothing=0.0,
         fit_head_first=False,
         frozen_share=0.5,
@@ -33,9 +40,9 @@ def upper_layers(*, on_gpu: bool) -> Recipe:
     )
 
 
-def head_first(*, on_gpu: bool) -> Recipe:
+def head_first(*, on_gpu: bool, width: int = 768) -> Recipe:
     """The same after a head on the frozen encoder's features, which may be all that is needed where they are good."""
-    return dataclasses.replace(upper_layers(on_gpu=on_gpu), name="head-first", fit_head_first=True)
+    return dataclasses.replace(upper_layers(on_gpu=on_gpu, width=width), name="head-first", fit_head_first=True)
 
 
 def full(*, on_gpu: bool) -> Recipe:
@@ -66,4 +73,11 @@ def lora(*, on_gpu: bool) -> Recipe:
     )
 
 
-CATALOGUE: Catalogue = {"upper-layers": upper_layers, "head-first": head_first, "full": full, "lora": lora}
+def catalogue(width: int) -> Catalogue:
+    """All of them by name, for an encoder of that width."""
+    return {
+        "upper-layers": partial(upper_layers, width=width),
+        "head-first": partial(head_first, width=width),
+        "full": full,
+        "lora": lora,
+    }

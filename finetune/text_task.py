@@ -22,6 +22,7 @@ from .inputs import Inputs
 from .model_config import ModelConfig
 from .progress import Report
 from .recipe import Recipe
+from .recipe_choice import Catalogue
 from .task import Options
 from .text_data import read_texts
 from .text_table import read_table
@@ -52,7 +53,6 @@ class TextTask:
     name = transformers_snapshot.TASK
     options = frozenset({"max_length", "text_column", "label_column"})
     config_files = (CONFIG, *FILES)
-    recipes = text_recipes.CATALOGUE
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is an encoder of transformers."""
@@ -147,9 +147,13 @@ class TextTask:
         """Writes a snapshot in transformers' form."""
         transformers_snapshot.save(folder, model, config, start=start)
 
-    def recipe(self, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
+    def recipes(self, config: ModelConfig) -> Catalogue:
+        """Their learning rates go by the encoder's width."""
+        return text_recipes.catalogue(transformers_snapshot.width_of(config))
+
+    def recipe(self, config: ModelConfig, *, from_scratch: bool, on_gpu: bool, batch_size: int | None) -> Recipe:
         """The upper layers and the head."""
-        return text_recipes.upper_layers(on_gpu=on_gpu)
+        return text_recipes.upper_layers(on_gpu=on_gpu, width=transformers_snapshot.width_of(config))
 
     def example(self, config: ModelConfig, batch_size: int, device: torch.device) -> Inputs:
         """Texts of the protocol's full length: token ids and mask, int64 [B, L]."""

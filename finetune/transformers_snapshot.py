@@ -19,6 +19,7 @@ from .weights import write_weights
 
 TASK = "text-classification"
 _DEFAULT_LENGTH = 256  # tokens, where nothing else is said: attention's cost grows with the square
+_USUAL_WIDTH = 768  # of an encoder that calls it something else
 # Weights that an encoder without a classifier may lack; they are new then.
 _HEAD = re.compile(r"(^|\.)(classifier|pooler|pre_classifier|head|score|out_proj|dense|norm)\.")
 
@@ -65,6 +66,12 @@ def _labels(document: Mapping[str, Any]) -> tuple[str, ...]:
     if not classifies or not names:
         return ()
     return tuple(str(names[key]) for key in sorted(names, key=int))
+
+
+def width_of(config: ModelConfig) -> int:
+    """The hidden size of an encoder, whatever its architecture calls it."""
+    names = ("hidden_size", "dim", "d_model")
+    return next((int(config.settings[name]) for name in names if name in config.settings), _USUAL_WIDTH)
 
 
 def open_model(folder: Path, config: ModelConfig) -> nn.Module:

@@ -9,6 +9,8 @@ from transformers import (
     BertForSequenceClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
 )
@@ -67,6 +69,37 @@ def test_two_halves_give_the_whole(kind: str) -> None:
     got = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
     assert got.keys() == wanted.keys()
     assert all(torch.allclose(got[n], wanted[n], atol=1e-4) for n in wanted)
+
+
+@pytest.mark.parametrize(("kind", "first_alone"), [("bert", True), ("roberta", True), ("distilbert", False)])
+def test_the_last_layer_is_computed_for_the_token_that_is_read(kind: str, first_alone: bool) -> None:
+    """Where the layer is built as BERT's is; elsewhere the whole layer is, and nothing is lost but time."""
+    model, tokens = model_of(kind).eval(), store()
+    freeze(model, 2)
+    trunk = split_off(model, tokens, [list(range(12))], "float32")
+    assert trunk is not None
+    lengths: list[int] = []
+    last = next(m for n, m in model.named_modules() if n.endswith("layer.3"))
+    last.get_submodule("output" if first_alone else "ffn").register_forward_hook(
+        lambda module, inputs, output: lengths.append(output.shape[1])
+    )
+    _, mask = tokens.batch(torch.tensor([0, 1]))
+    trunk.logits(trunk.states([0, 1]), mask)
+    assert lengths == [1 if first_alone else mask.shape[1]]
+
+
+def test_a_classifier_that_reads_every_token_is_not_cut_for_the_first() -> None:
+    """ModernBERT's may take the mean over the tokens, and it normalises after its last layer."""
+    shape = {"vocab_size": 100, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "pad_token_id": 0}
+    config = ModernBertConfig(**shape, num_hidden_layers=4, classifier_pooling="mean", reference_compile=False)
+    torch.manual_seed(0)
+    model, tokens = ModernBertForSequenceClassification(config).eval(), store()
+    torch.nn.init.uniform_(model.get_submodule("model.final_norm").get_parameter("weight"), 0.5, 2)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not ("embeddings." in name or "layers.0." in name))
+    trunk = split_off(model, tokens, [list(range(12))], "float32")
+    # Its lower half would end with the norm that comes after the last layer, so that it cannot be cut at all.
+    assert trunk is None
 
 
 def test_each_text_goes_through_the_frozen_layers_once() -> None:

@@ -65,7 +65,7 @@ def test_what_cannot_be_read(text: str, said: str) -> None:
         RecipeChoice.parse(text)
 
 
-@pytest.mark.parametrize("catalogue", [image_recipes.CATALOGUE, text_recipes.CATALOGUE])
+@pytest.mark.parametrize("catalogue", [image_recipes.CATALOGUE, text_recipes.catalogue(384)])
 @pytest.mark.parametrize("on_gpu", [False, True])
 def test_a_recipe_is_called_what_the_catalogue_calls_it(catalogue: Catalogue, on_gpu: bool) -> None:
     """So that a card names what --recipe understands."""
@@ -108,3 +108,10 @@ def test_an_unknown_recipe(snapshot: Path) -> None:
         settled(snapshot, "headfirst")
     with pytest.raises(InputError, match=r"is called 'lora'. Expected one of: full, head-first"):
         settled(snapshot, "lora")
+
+
+def test_a_wider_encoder_has_a_smaller_learning_rate() -> None:
+    """AdamW's rate goes by 1 / width (arXiv 2203.03466): BERT-Base is twice as wide as MiniLM, so half of it."""
+    mini, base = (text_recipes.catalogue(width)["upper-layers"](on_gpu=False) for width in (384, 768))
+    assert mini.learning_rate == pytest.approx(2e-4)
+    assert base.learning_rate == pytest.approx(1e-4)
