@@ -50,8 +50,8 @@ def _remarks(benchmark: Benchmark, document: Document) -> Iterable[str]:
     loads = [run["load_before"] for run in _all_runs(document)]
     yield (
         "**`> x`**: the target was not reached in x seconds. A contender is given up at its first evaluation after "
-        "ten times our median so far (at least 60 s; the JSON has each run's limit), or at the end of its epochs. In "
-        "a median such a run counts as longer than all that reached the target, and `÷ ours` is a lower bound then."
+        f"{_limits(document)}, or at the end of its epochs. In a median such a run counts as longer than all that "
+        "reached the target, and `÷ ours` is a lower bound then."
     )
     yield (
         f"**Data**: {benchmark.data}. {data['n_train']:,} to train on, {data['n_validation']} to stop on, "
@@ -61,11 +61,12 @@ def _remarks(benchmark: Benchmark, document: Document) -> Iterable[str]:
         f"**Accuracy**: of the weights at the moment of stopping, on the whole test part, `{data['protocol']}`. Where "
         "the intervals overlap widely, the contenders are level in accuracy."
     )
-    yield (
-        "**Ours and the rule**: our first two evaluations may come from one look at a newly fitted head: the training "
-        "examples, answered by fits that had not seen them, and validation. With `hold=3` no run ends before "
-        "validation was met twice in a row, which is the rule of the others."
-    )
+    if "ours_strict" in document.runs:
+        yield (
+            "**Ours and the rule**: our first two evaluations may come from one look at a newly fitted head: the "
+            "training examples, answered by fits that had not seen them, and validation. With `hold=3` no run ends "
+            "before validation was met twice in a row, which is the rule of the others."
+        )
     yield (
         f"**Machine**: {machine['os']}, {_machine(machine)}, threads: {machine['threads']}; Python "
         f"{machine['python']}, {_versions(machine)}. Files and libraries were in the page cache. Load before the "
@@ -75,6 +76,12 @@ def _remarks(benchmark: Benchmark, document: Document) -> Iterable[str]:
         "**s to first at target**: median time of the first single evaluation at the target, which shows how much of "
         "the difference comes from how often a contender evaluates. In the JSON: every run, every evaluation."
     )
+
+
+def _limits(document: Document) -> str:
+    """After which time runs were given up."""
+    limits = sorted({run["limit"] for run in _all_runs(document)})
+    return f"{limits[0]:g} s" if len(limits) == 1 else f"{limits[0]:g} to {limits[-1]:g} s (the JSON has each run's)"
 
 
 def _machine(machine: dict[str, Any]) -> str:
