@@ -14,7 +14,6 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -26,9 +25,8 @@ from bare_loop import BareLoop
 from scipy.stats import binom
 
 from roadworthy.finetune import finetune, load
-from roadworthy.finetune.image_recipes import head_first as image_recipe
 from roadworthy.finetune.image_task import ImageTask
-from roadworthy.finetune.text_recipes import upper_layers as text_recipe
+from roadworthy.finetune.task import Task
 from roadworthy.finetune.text_task import TextTask
 
 HERE = Path(__file__).resolve().parent
@@ -42,6 +40,7 @@ WANTED = 0.03
 FIRST = 5  # steps that warm caches and allocators, for both
 SEED = 7
 SIZE, LENGTH = 128, 64
+TASKS: dict[str, Task] = {"image": ImageTask(), "text": TextTask()}
 LABELS = {"image": ("NORMAL", "PNEUMONIA"), "text": ("ham", "spam")}
 
 
@@ -91,7 +90,8 @@ def main() -> None:
 
 def overhead(name: str, snapshot: Path, data: Path, epochs: int) -> dict[str, Any]:
     """Both loops over the same epochs, in turn."""
-    recipes: dict[str, Callable[..., Any]] = {"image": image_recipe, "text": text_recipe}
+    task = TASKS[name]
+    usual = task.recipe(task.read_config(snapshot), from_scratch=False, on_gpu=False, batch_size=None)
     settings: dict[str, Any] = {
         "epochs": epochs,
         "evaluations_per_epoch": 1,
@@ -102,7 +102,7 @@ def overhead(name: str, snapshot: Path, data: Path, epochs: int) -> dict[str, An
     if name == "text":
         # The engine computes frozen layers once for each text, which the bare loop cannot: so none is frozen here.
         settings["frozen_share"] = 0.0
-    recipe = replace(recipes[name](on_gpu=False), **settings)
+    recipe = replace(usual, **settings)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         start = with_head(name, snapshot, root / "start")
@@ -118,7 +118,7 @@ def overhead(name: str, snapshot: Path, data: Path, epochs: int) -> dict[str, An
 
 def with_head(name: str, snapshot: Path, folder: Path) -> Path:
     """The start weights with a head for the two classes, so that both loops begin with the same."""
-    task = ImageTask() if name == "image" else TextTask()
+    task = TASKS[name]
     config = replace(task.read_config(snapshot), labels=LABELS[name])
     torch.manual_seed(SEED)
     model = task.open(snapshot, task.read_config(snapshot))

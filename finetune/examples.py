@@ -3,7 +3,7 @@
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 from roadworthy.model_cards import InputError
 from roadworthy.model_cards.certificate import SplitRecord
@@ -47,6 +47,10 @@ class Examples:
     def part(self, part: Part) -> tuple[Example, ...]:
         """The examples of one part, in the order of the user's files."""
         return tuple(example for example in self.members if example.part == part)
+
+    def by_part(self) -> dict[Part, tuple[Example, ...]]:
+        """All parts, the empty ones too."""
+        return {part: self.part(part) for part in get_args(Part)}
 
     def record(self, part: Part) -> SplitRecord:
         """Size and fingerprint of one part, for the certificate."""

@@ -38,7 +38,7 @@ def full(*, on_gpu: bool) -> Recipe:
     """The usual way: every layer is trained from the first step, and the head with them.
 
     The learning rate, the weights' average and the fixed normalisation statistics were the best of a search on small
-    data (the table in benchmarks/road/timm_tuned.py).
+    data (the table in benchmarks/tts/image_cached.py).
     """
     return dataclasses.replace(
         head_first(on_gpu=on_gpu),

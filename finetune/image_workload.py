@@ -44,11 +44,7 @@ class ImageWorkload:
         self, data: Dataset[PixelStore], protocol: Protocol, recipe: Recipe | None, device: torch.device
     ) -> None:
         self.protocol = protocol
-        self._parts: dict[Part, tuple[Example, ...]] = {
-            "train": data.examples.part("train"),
-            "validation": data.examples.part("validation"),
-            "test": data.examples.part("test"),
-        }
+        self._parts = data.examples.by_part()
         self._pixels = data.payload.moved_to(device)
         self._recipe = recipe
         self._device = device

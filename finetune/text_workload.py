@@ -46,11 +46,7 @@ class TextWorkload:
         self, data: Dataset[TokenStore], protocol: Protocol, recipe: Recipe | None, device: torch.device
     ) -> None:
         self.protocol = protocol
-        self._parts: dict[Part, tuple[Example, ...]] = {
-            "train": data.examples.part("train"),
-            "validation": data.examples.part("validation"),
-            "test": data.examples.part("test"),
-        }
+        self._parts = data.examples.by_part()
         self._tokens = data.payload.moved_to(device)
         self._lengths = data.payload.lengths
         self._recipe = recipe
