@@ -80,7 +80,7 @@ def images(start: Path, data: Path, cache: Path, recipe: Recipe, seed: int, size
     """Crops of photographs that lie decoded in one tensor, uint8 [N, H, W, 3]."""
     task = ImageTask()
     config = task.adjusted(task.read_config(start), {"image_size": size}, None)
-    read = task.read(data, config, to_measure=True, options={}, cache=cache, report=silent)
+    read = task.read(data, config, to_measure=False, options={}, cache=cache, report=silent)
     examples = read.examples.part("train")
     pictures = torch.from_numpy(np.stack([read.payload.image(example.row) for example in examples]))
     labels = torch.tensor([example.truth for example in examples])
@@ -110,7 +110,7 @@ def texts(start: Path, data: Path, cache: Path, recipe: Recipe, seed: int, lengt
     """Tokenised texts, padded to a multiple of eight tokens as they are needed."""
     task = TextTask()
     config = task.adjusted(task.read_config(start), {"max_length": length}, None)
-    read = task.read(data, config, to_measure=True, options={}, cache=cache, report=silent)
+    read = task.read(data, config, to_measure=False, options={}, cache=cache, report=silent)
     examples, store = read.examples.part("train"), read.payload
     ids = [store.ids[store.offset[e.row] : store.offset[e.row + 1]].long() for e in examples]
     labels = torch.tensor([example.truth for example in examples])

@@ -74,8 +74,6 @@ def _steps(root: Path, registry: Registry) -> Iterator[tuple[str, Action]]:
                 out=root / run,
                 target=target,
                 image_size=IMAGE_SIZE,
-                # One more look than the recipe's two: here validation shares patients with train and reads high.
-                hold=3,
                 leave_out_leaked=True,
                 reference=start,
                 report=report,

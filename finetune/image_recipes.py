@@ -28,7 +28,7 @@ def head_first(*, on_gpu: bool) -> Recipe:
         freeze_normalisation=True,
         ema_decay=0.95,
         evaluations_per_epoch=2,
-        hold=2,
+        hold=3,  # a look at a fitted head is two evaluations: with three, validation is met twice
         precision="bfloat16" if on_gpu else "float32",
         checkpoint_seconds=30.0,
     )
@@ -49,6 +49,7 @@ def full(*, on_gpu: bool) -> Recipe:
         fit_head_first=False,
         frozen_share=0.0,
         ema_decay=0.9,
+        hold=2,
     )
 
 

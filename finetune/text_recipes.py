@@ -42,7 +42,12 @@ def upper_layers(*, on_gpu: bool, width: int = 768) -> Recipe:
 
 def head_first(*, on_gpu: bool, width: int = 768) -> Recipe:
     """The same after a head on the frozen encoder's features, which may be all that is needed where they are good."""
-    return dataclasses.replace(upper_layers(on_gpu=on_gpu, width=width), name="head-first", fit_head_first=True)
+    return dataclasses.replace(
+        upper_layers(on_gpu=on_gpu, width=width),
+        name="head-first",
+        fit_head_first=True,
+        hold=3,  # a look at a fitted head is two evaluations: with three, validation is met twice
+    )
 
 
 def full(*, on_gpu: bool) -> Recipe:

@@ -30,7 +30,7 @@ def _fit_head(state: State, setting: Setting[Batch]) -> Metric | None:
     """Looks at a head fitted on more and more examples, until the target holds or is out of reach.
 
     Each look counts as two evaluations, independent of one another: the training examples, answered by fits that
-    had not seen them, and validation. So a target that holds for two evaluations needs both.
+    had not seen them, and validation. So a target that holds for three evaluations needs validation twice.
     """
     journal, metric = setting.journal, None
     last: Look | None = None

@@ -1,8 +1,8 @@
 """Roadworthy, called as its user calls it: a start, data, a target; nothing else is chosen for this data.
 
-``--hold`` asks for more consecutive evaluations than the recipe's two. The first two may come from one look at a
-newly fitted head: the training examples, answered by fits that had not seen them, and validation. With three, as
-in ``ours_strict``, no run ends before validation was met twice in a row, which is the others' rule.
+``--hold`` asks for another number of consecutive evaluations than the recipe's. A look at a newly fitted head is two
+evaluations: of the training examples, answered by fits that had not seen them, and of validation. With three, the
+default, no run ends before validation was met twice in a row, which is the others' rule; with two one look may do.
 """
 
 import json

@@ -19,7 +19,7 @@ from .conftest import Lay
 
 
 def test_a_target_that_holds_stops_the_run(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
-    """Two evaluations in a row meet the target: stopped there, not at the last epoch."""
+    """Three evaluations in a row meet the target: stopped there, not at the last epoch."""
     result = finetune(snapshot, data=lay(), out=tmp_path / "run", target="top1>=0.0", epochs=50)
     assert result.target_met
     assert result.tts is not None
