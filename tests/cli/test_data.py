@@ -107,7 +107,7 @@ def test_a_run_says_how_it_goes(place: Place) -> None:
     """Off a terminal: the data in a sentence, then a line for each evaluation; stdout stays JSON."""
     said = place.answers["finetune"].err.splitlines()
     assert re.match(r"110 images in 2 classes: \d+ to train on, \d+ for validation, 30 to test on", said[0])
-    line = r"\d+\.\d s  epoch \d\.\d\d  top1 \d+\.\d %  \((out of fold, )?target 20\.0 %(, held [12] of 2)?\)"
+    line = r"\d+\.\d s  epoch \d\.\d\d  top1 \d+\.\d %  \((out of fold, )?target 20\.0 %(, held [123] of 3)?\)"
     assert len(said) >= 3
     assert all(re.fullmatch(line, one) for one in said[1:3])
 
