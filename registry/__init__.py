@@ -22,7 +22,8 @@ from .aliases import Move
 from .errors import ExistsError
 from .folder_store import FolderStore
 from .intake import Objection
-from .keys import home, signing_key, trusted_keys
+from .key_records import KeyRecord
+from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
 from .manifest import Manifest
 from .memory_store import MemoryStore
 from .performance import Recorded, add_performance, performance
@@ -30,8 +31,10 @@ from .publish import Published, import_draft, publish
 from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
+from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, TimeToSolution, models, show
 from .store import Store
+from .trust import distrust_key, trust_key
 
 __all__ = [
     "Details",
@@ -39,6 +42,7 @@ __all__ = [
     "ExistsError",
     "Figure",
     "FolderStore",
+    "KeyRecord",
     "Manifest",
     "MemoryStore",
     "Move",
@@ -47,18 +51,25 @@ __all__ = [
     "Recorded",
     "Reference",
     "Registry",
+    "Rotated",
     "Store",
     "TimeToSolution",
     "Version",
     "add_performance",
+    "distrust_key",
+    "export_key",
     "home",
     "import_draft",
+    "list_keys",
     "models",
+    "new_key",
     "open_registry",
     "performance",
     "publish",
     "pull",
+    "rotate_key",
     "show",
     "signing_key",
+    "trust_key",
     "trusted_keys",
 ]
