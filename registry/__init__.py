@@ -27,6 +27,8 @@ from .keys import export_key, home, list_keys, new_key, signing_key, trusted_key
 from .manifest import Manifest
 from .memory_store import MemoryStore
 from .performance import Recorded, add_performance, performance
+from .policy import Policy, Rule, Signer, signers_of, violations
+from .policy_file import home_policy, load_policy, unmet
 from .publish import Published, import_draft, publish
 from .pull import pull
 from .reference import Reference, Version
@@ -47,11 +49,14 @@ __all__ = [
     "MemoryStore",
     "Move",
     "Objection",
+    "Policy",
     "Published",
     "Recorded",
     "Reference",
     "Registry",
     "Rotated",
+    "Rule",
+    "Signer",
     "Store",
     "TimeToSolution",
     "Version",
@@ -59,8 +64,10 @@ __all__ = [
     "distrust_key",
     "export_key",
     "home",
+    "home_policy",
     "import_draft",
     "list_keys",
+    "load_policy",
     "models",
     "new_key",
     "open_registry",
@@ -69,7 +76,10 @@ __all__ = [
     "pull",
     "rotate_key",
     "show",
+    "signers_of",
     "signing_key",
     "trust_key",
     "trusted_keys",
+    "unmet",
+    "violations",
 ]
