@@ -125,7 +125,7 @@ def parse_policy(data: bytes, source: str) -> Policy:
         )
     tables = document.pop("rule", None)
     if document:
-        raise InputError(f"cannot read the policy {source}: {_unknown(min(document), ('schema', 'rule'))}.")
+        raise InputError(f"cannot read the policy {source}: {_unknown(min(document), ('schema', 'rule'))}")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise InputError(f"the policy {source} has no rule: expected at least one [[rule]] with a namespace.")
     rules = tuple(_rule(table, f"rule {number} of {source}") for number, table in enumerate(tables, start=1))
@@ -147,7 +147,7 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
     fields: dict[str, Any] = {}
     for name, value in table.items():
         if name not in _FIELDS:
-            raise InputError(f"{where}: {_unknown(name, tuple(_FIELDS))}.")
+            raise InputError(f"{where}: {_unknown(name, tuple(_FIELDS))}")
         expected, read = _FIELDS[name]
         try:
             fields[name] = read(value)
@@ -160,7 +160,7 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
 
 def _unknown(name: str, known: tuple[str, ...]) -> str:
     meant = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {meant[0]!r}?" if meant else f"expected one of {', '.join(known)}"
+    hint = f"did you mean {meant[0]!r}?" if meant else f"expected one of {', '.join(known)}."
     return f"the field {name!r} is unknown; {hint}"
 
 
