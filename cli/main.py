@@ -13,6 +13,7 @@ from . import (
     export,
     finetune,
     import_checkpoint,
+    keys,
     models,
     one_voice,
     publish,
@@ -43,6 +44,7 @@ for command in (
     bench,
     export,
     import_checkpoint,
+    keys,
     demo,
 ):
     command.register(app)

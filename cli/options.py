@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from roadworthy.registry import Registry
+    from roadworthy.registry.policy_file import Asked
 
 RegistryOption = Annotated[
     str | None,
@@ -16,6 +17,15 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 KeyOption = Annotated[
     list[Path] | None,
     typer.Option("--key", help="A public key (PEM) to trust besides your own. May be repeated."),
+]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        envvar="ROADWORTHY_POLICY",
+        help="What a version must prove (TOML).",
+        show_default="policy.toml of the user data, if there is one",
+    ),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")]
 TextColumnOption = Annotated[str | None, typer.Option(help="The column with the texts, where its name does not tell.")]
@@ -34,14 +44,21 @@ def is_folder(word: str) -> bool:
     return Path(word).is_dir()
 
 
-def pulled(registry: "Registry", word: str, keys: Any) -> Path:
-    """A verified snapshot of a reference, in the Hub cache."""
+def policy_of(file: Path | None) -> "Asked":
+    """The policy in a file, or that of this home."""
+    from roadworthy.registry import load_policy
+
+    return load_policy(file) if file is not None else "home"
+
+
+def pulled(registry: "Registry", word: str, keys: Any, policy: "Asked" = "home") -> Path:
+    """A verified snapshot of a reference that meets the policy, in the Hub cache."""
     from roadworthy.registry import pull
 
     from .output import bytes_report, progress
 
     with progress() as report:
-        return pull(registry, word, keys=keys, progress=bytes_report(report, f"pulling {word} (MB)"))
+        return pull(registry, word, keys=keys, policy=policy, progress=bytes_report(report, f"pulling {word} (MB)"))
 
 
 def origin_of(start: str, registry: str | None, keys: list[Path] | None) -> tuple[Path | str, str | None]:

@@ -98,6 +98,24 @@ def write_page(snapshot: Path, page: Path) -> None:
         raise StorageError(f"cannot write {page}: {error.strerror}. Choose another file.") from error
 
 
+def write_new(file: Path, text: str) -> None:
+    """Writes a file that is not there yet.
+
+    Raises:
+        InputError: it is there, and is not overwritten.
+        StorageError: it cannot be written.
+    """
+    from roadworthy.model_cards import InputError, StorageError
+
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise InputError(f"{file} is there already and is not overwritten. Choose another file.") from None
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror}. Choose another file.") from error
+
+
 def note(text: str) -> None:
     """A line for people, on stderr, so that stdout stays for facts."""
     print(text, file=sys.stderr)

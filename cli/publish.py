@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import JsonOption, KeyOption, RegistryOption
+from .options import JsonOption, KeyOption, PolicyOption, RegistryOption, policy_of
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +19,7 @@ def publish(
     alias: Annotated[str, typer.Option(help="The alias to move to it.")] = "latest",
     registry: RegistryOption = None,
     key: KeyOption = None,
+    policy: PolicyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Publish a verified snapshot as an immutable version; refused without its certificate."""
@@ -37,6 +38,7 @@ def publish(
                 folder,
                 reference,
                 keys=trusted_keys(extra=key or ()),
+                policy=policy_of(policy),
                 alias=alias,
                 progress=bytes_report(report, f"publishing {reference} (MB)"),
             )

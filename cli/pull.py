@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import JsonOption, KeyOption, RegistryOption
+from .options import JsonOption, KeyOption, PolicyOption, RegistryOption, policy_of
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +18,7 @@ def pull(
     to: Annotated[Path | None, typer.Option(help="A folder for plain files, instead of the Hub cache.")] = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
+    policy: PolicyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Pull a version; every byte is checked. Prints the path of the snapshot."""
@@ -32,6 +33,7 @@ def pull(
             reference,
             to=to,
             keys=trusted_keys(extra=key or ()),
+            policy=policy_of(policy),
             progress=bytes_report(report, f"pulling {reference} (MB)"),
         )
     if json:

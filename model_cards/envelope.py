@@ -14,6 +14,7 @@ from securesystemslib.signer import CryptoSigner, Key
 
 from . import canonical
 from .errors import CheckError, DamagedError
+from .keyring import Keyring
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
@@ -26,10 +27,11 @@ class Opened:
     signers: tuple[str, ...]
 
 
-def seal(payload: bytes, signer: CryptoSigner) -> bytes:
-    """The canonical bytes of an envelope around ``payload`` with one signature."""
+def seal(payload: bytes, *signers: CryptoSigner) -> bytes:
+    """The canonical bytes of an envelope around ``payload`` with a signature of each signer."""
     envelope = Envelope(payload, PAYLOAD_TYPE, {})
-    envelope.sign(signer)
+    for signer in signers:
+        envelope.sign(signer)
     return canonical.dump(envelope.to_dict())
 
 
@@ -38,7 +40,7 @@ def open_envelope(data: bytes, keys: Sequence[Key], what: str = "the certificate
 
     Raises:
         DamagedError: not an envelope, or not in the one form that ``seal`` writes.
-        CheckError: no signature of a trusted key holds.
+        CheckError: no signature of a trusted key holds; it says why, where a `Keyring` has distrusted the signer.
     """
     envelope = _read(data, what)
     signed_by = sorted(envelope.signatures)
@@ -47,9 +49,16 @@ def open_envelope(data: bytes, keys: Sequence[Key], what: str = "the certificate
         return Opened(payload=envelope.payload, signers=held)
     if set(signed_by) & {key.keyid for key in keys}:
         raise CheckError(f"{what}'s signature does not match its text: it was edited after it was signed.")
+    refused = keys.distrusted if isinstance(keys, Keyring) else {}
+    if sent_away := [f"{key[:16]}, {refused[key]}" for key in signed_by if key in refused]:
+        raise CheckError(
+            f"{what} is signed by {'; '.join(sent_away)}. Its signatures never count again; expected one of a key you "
+            "trust. Ask for a version that another key has signed, or measure it: roadworthy verify DIR --data DIR."
+        )
     raise CheckError(
         f"{what} is signed by {', '.join(k[:16] for k in signed_by) or 'nobody'}, a key you have not "
-        "trusted. Get the publisher's public key over a channel you trust and pass it with --key FILE."
+        "trusted. Get the publisher's public key over a channel you trust, then: roadworthy keys trust FILE "
+        "(or --key FILE, for this once)."
     )
 
 

@@ -22,16 +22,21 @@ from .aliases import Move
 from .errors import ExistsError
 from .folder_store import FolderStore
 from .intake import Objection
-from .keys import home, signing_key, trusted_keys
+from .key_records import KeyRecord
+from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
 from .manifest import Manifest
 from .memory_store import MemoryStore
 from .performance import Recorded, add_performance, performance
+from .policy import Policy, Rule, Signer, signers_of, violations
+from .policy_file import home_policy, load_policy, unmet
 from .publish import Published, import_draft, publish
 from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
+from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, TimeToSolution, models, show
 from .store import Store
+from .trust import distrust_key, trust_key
 
 __all__ = [
     "Details",
@@ -39,26 +44,42 @@ __all__ = [
     "ExistsError",
     "Figure",
     "FolderStore",
+    "KeyRecord",
     "Manifest",
     "MemoryStore",
     "Move",
     "Objection",
+    "Policy",
     "Published",
     "Recorded",
     "Reference",
     "Registry",
+    "Rotated",
+    "Rule",
+    "Signer",
     "Store",
     "TimeToSolution",
     "Version",
     "add_performance",
+    "distrust_key",
+    "export_key",
     "home",
+    "home_policy",
     "import_draft",
+    "list_keys",
+    "load_policy",
     "models",
+    "new_key",
     "open_registry",
     "performance",
     "publish",
     "pull",
+    "rotate_key",
     "show",
+    "signers_of",
     "signing_key",
+    "trust_key",
     "trusted_keys",
+    "unmet",
+    "violations",
 ]

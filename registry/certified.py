@@ -22,6 +22,14 @@ class Stated:
     signers: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """A certificate that covers the files as they are stored, and the ids of the keys whose signatures hold."""
+
+    certificate: Certificate
+    signers: tuple[str, ...]
+
+
 def stated(registry: Registry, manifest: Manifest) -> Stated | None:
     """The certificate of a version, its bytes checked but not its signatures; ``None`` for a draft.
 
@@ -35,20 +43,22 @@ def stated(registry: Registry, manifest: Manifest) -> Stated | None:
     return Stated(certificate=certificate, signers=tuple(sorted(s["keyid"] for s in json.loads(data)["signatures"])))
 
 
-def check(registry: Registry, manifest: Manifest, keys: Sequence[Key]) -> None:
-    """Checks that one of ``keys`` has signed for exactly the files of ``manifest``. Drafts pass.
+def check(registry: Registry, manifest: Manifest, keys: Sequence[Key]) -> Proven | None:
+    """What one of ``keys`` has signed for exactly the files of ``manifest``. A draft proves nothing, and passes.
 
     Raises:
         CheckError: no such signature, or it is for other files.
         DamagedError: the certificate's bytes do not match their digest.
     """
     if manifest.certificate is None:
-        return
+        return None
     opened = open_envelope(registry.read(manifest.certificate, manifest.reference), keys)
-    signed = {*from_statement(opened.payload).files, manifest.certificate}
+    certificate = from_statement(opened.payload)
+    signed = {*certificate.files, manifest.certificate}
     if different := sorted({file.path for file in signed ^ set(manifest.files)}):
         raise CheckError(
             f"the certificate of {manifest.reference} does not cover these files as they are stored: "
             f"{', '.join(different)}. Nothing was written; do not use this version.",
             tuple(f"{path} is not what was certified" for path in different),
         )
+    return Proven(certificate=certificate, signers=opened.signers)

@@ -4,7 +4,7 @@ import json
 import os
 import pickletools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -81,6 +81,12 @@ def inspect(folder: Path) -> tuple[Objection, ...]:
     if not any(name.endswith(".safetensors") for name in names):
         found.append(Objection(file=WEIGHTS, expected="weights in safetensors", found="no such file"))
     return tuple(sorted(found, key=lambda objection: objection.file))
+
+
+def may_run_code(paths: Iterable[str]) -> tuple[str, ...]:
+    """Those of the paths whose names say that they hold code or pickles, or nothing that is known. Opens no file."""
+    pure = map(PurePosixPath, paths)
+    return tuple(str(path) for path in pure if path.suffix.lower() not in _SUFFIXES and path.name not in _NAMES)
 
 
 def _raise(error: OSError) -> None:

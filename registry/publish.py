@@ -1,4 +1,4 @@
-"""Publishing: audit, intake, gate; then the blobs, the manifest last, and the alias.
+"""Publishing: audit, intake, gate, policy; then the blobs, the manifest last, and the alias.
 
 A kill leaves the previous state or the new one: without its manifest nothing of a version is visible, and
 blobs that were already stored are taken up by the next attempt.
@@ -23,6 +23,7 @@ from . import aliases, gate, intake, layout, manifest
 from .checked import CheckedReader
 from .errors import ExistsError
 from .manifest import Manifest
+from .policy_file import Asked, unmet
 from .reference import DRAFT, LATEST, Reference, Version, check_alias
 from .registry import Registry
 
@@ -47,17 +48,19 @@ def publish(
     *,
     keys: Sequence[Key],
     alias: str = LATEST,
+    policy: Asked = "home",
     progress: Progress | None = None,
 ) -> Published:
     """Publishes the certified snapshot in ``folder`` as the version ``reference``.
 
     ``latest`` moves to it if it is the highest version, any other ``alias`` always. The certificate must be
-    signed by one of ``keys``.
+    signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one.
 
     Raises:
-        CheckError: the gate refused (its ``reasons`` say why), the version exists, or a file changed meanwhile.
-        InputError: not a version, or not a snapshot.
-        StorageError: the registry cannot be written; nothing of the version is visible.
+        CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
+            file changed meanwhile.
+        InputError: not a version, or not a snapshot, or the home's policy is not understood.
+        StorageError: the registry cannot be written, or the home's policy not read; nothing of the version is visible.
 
     Example:
         >>> from pathlib import Path
@@ -75,6 +78,8 @@ def publish(
     objections = intake.inspect(folder)
     outcome = audit(folder, keys)
     reasons = (*gate.decide(outcome, objections), *_of_parent(registry, outcome))
+    if outcome.certificate is not None:
+        reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys)
     if reasons or outcome.certificate is None:
         more = f" ({len(reasons) - 1} more below)" if len(reasons) > 1 else ""
         raise CheckError(f"{wanted} was not published: {reasons[0]}{more}.", reasons)

@@ -1,13 +1,16 @@
-"""Pulling: the manifest, the signature, and then every byte, hashed on its way out."""
+"""Pulling: the manifest, the signature, the policy, and then every byte, hashed on its way out."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from securesystemslib.signer import Key
 
+from roadworthy.model_cards.errors import CheckError
+
 from . import certified, hub_cache, plain_folder
 from .fetch import Meter
 from .manifest import Manifest
+from .policy_file import Asked, unmet
 from .publish import Progress
 from .reference import DRAFT, LATEST, Reference
 from .registry import Registry
@@ -20,19 +23,22 @@ def pull(
     keys: Sequence[Key],
     to: Path | None = None,
     cache: Path | None = None,
+    policy: Asked = "home",
     progress: Progress | None = None,
 ) -> Path:
     """Brings a version, or a draft, to this machine and returns the folder of its snapshot.
 
     It lands in the Hub cache (``cache``, or the one that Hub clients use), where timm and transformers open it
     by name, or as plain files in ``to``. A killed pull resumes; whatever is there already is hashed again.
+    Nothing is fetched unless it meets ``policy``, by default that of this home, if it has one.
 
     Raises:
         NotFoundError: no such reference; the message lists what there is.
-        CheckError: the certificate is not signed by one of ``keys``, or not for these files.
+        CheckError: the certificate is not signed by one of ``keys``, or not for these files, or the policy is not
+            met (its ``reasons`` say why).
         DamagedError: stored bytes do not match their digest; nothing is visible.
-        InputError: ``to`` holds something else.
-        StorageError: the folder cannot be written; nothing is visible.
+        InputError: ``to`` holds something else, or the home's policy is not understood.
+        StorageError: the folder cannot be written, or the home's policy not read; nothing is visible.
 
     Example:
         >>> from pathlib import Path
@@ -43,7 +49,10 @@ def pull(
     """
     asked = Reference.parse(reference)
     found = registry.resolve(asked)
-    certified.check(registry, found, keys)
+    proven = certified.check(registry, found, keys)
+    certificate, signers = (proven.certificate, proven.signers) if proven else (None, ())
+    if reasons := unmet(policy, found.reference, certificate, signers, keys):
+        raise CheckError(f"{found.reference} was not pulled: {reasons[0]}.", reasons)
     meter = Meter(found.total, progress)
     if to is not None:
         return plain_folder.land(registry, found, to, meter)

@@ -7,11 +7,12 @@ import pytest
 
 COMMANDS = (
     *("models", "show", "pull", "data", "finetune", "verify", "audit", "publish"),
-    *("bench", "export", "import", "demo"),
+    *("bench", "export", "import", "keys", "demo"),
 )
+KEYS = ("new", "list", "export", "trust", "distrust", "rotate")
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), *(("keys", name) for name in KEYS)])
 def test_help_imports_nothing_heavy(command: tuple[str, ...]) -> None:
     """--help of every command loads neither torch nor anything that takes time."""
     code = f"""

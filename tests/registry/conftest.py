@@ -83,6 +83,7 @@ def build(
     system: str = "resnet50-v1.5",
     seed: int = 0,
     size: int = 4096,
+    measured_at: str = "2026-01-02T03:04:05Z",
 ) -> Path:
     """Makes ``folder`` a certified candidate: ``right`` of ``n`` test examples answered rightly.
 
@@ -132,7 +133,7 @@ def build(
         start=Start(kind="scratch"),
         environment=_MACHINE,
         evidence_sha256=hashlib.sha256(proof).hexdigest(),
-        measured_at="2026-01-02T03:04:05Z",
+        measured_at=measured_at,
         training=training,
         parent=parent,
     )
@@ -150,10 +151,11 @@ def build(
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, so that no test sees the user's keys, registry or cache."""
+    """A home of its own, so that no test sees the user's keys, policy, registry or cache."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("ROADWORTHY_HOME", str(folder))
     monkeypatch.delenv("ROADWORTHY_REGISTRY", raising=False)
+    monkeypatch.delenv("ROADWORTHY_POLICY", raising=False)
     return folder
 
 
