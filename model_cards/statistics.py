@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
-from statistics import NormalDist
+
+from .normal import quantile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,7 @@ class PairedComparison:
 
 
 def _z(confidence: float) -> float:
-    # Rounded, because mathematical libraries differ in the last place and an audit compares for equality.
-    return round(NormalDist().inv_cdf((1 + confidence) / 2), 12)
+    return quantile((1 + confidence) / 2)
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
