@@ -142,7 +142,5 @@ def _tell(record: "KeyRecord", json: bool) -> None:
 
 def _line(record: "KeyRecord") -> str:
     """``trusted     f2a7c17d90b14e6a  alice             since 2026-01-02T03:04:05Z``."""
-    # A tombstone may have been edited by hand; a terminal must not obey it.
-    reason = (record.reason or "") if (record.reason or "").isprintable() else ascii(record.reason)
     name = record.name or "-"
-    return f"{record.status:<12}{record.fingerprint}  {name:<16}  since {record.since}  {reason}".rstrip()
+    return f"{record.status:<12}{record.fingerprint}  {name:<16}  since {record.since}  {record.reason or ''}".rstrip()

@@ -142,7 +142,9 @@ def _read_tombstone(path: Path) -> KeyRecord:
             raise ValueError(path)
         if not all(value is None or isinstance(value, str) for value in body.values()):
             raise ValueError(path)
-        return KeyRecord(**{**body, "status": "distrusted"})
+        # It may have been edited by hand, and a terminal must not obey it. (``pem`` has lines, and is never told.)
+        told = {field: _printable(text) for field, text in body.items() if text is not None and field != "pem"}
+        return KeyRecord(**{**body, **told, "status": "distrusted"})
     except (OSError, DamagedError, AttributeError, KeyError, TypeError, ValueError):
         return KeyRecord(
             keyid=path.stem, status="distrusted", since="an unknown day", reason=f"{path.name} cannot be read"
@@ -190,10 +192,9 @@ def _told(record: KeyRecord) -> str:
 def why(record: KeyRecord) -> str:
     """Why a distrusted key no longer counts, in words: to stand behind its fingerprint."""
     called = f"called {record.name} here, " if record.name else ""
-    reason = f": {_printable(record.reason)}" if record.reason else ""
+    reason = f": {record.reason}" if record.reason else ""
     return f"{called}a key you distrusted on {record.since}{reason}"
 
 
 def _printable(text: str) -> str:
-    # A tombstone may have been edited by hand; a terminal must not obey it.
     return text if text.isprintable() else json.dumps(text)

@@ -292,6 +292,21 @@ def test_a_reason_is_a_line_of_text(tmp_path: Path, reason: str) -> None:
     assert trusted_keys().distrusted == {}
 
 
+@pytest.mark.parametrize("field", ["name", "since", "reason"])
+def test_a_tombstone_edited_by_hand_cannot_command_a_terminal(tmp_path: Path, field: str) -> None:
+    """What is told of it is printable, and it still counts."""
+    signer, file = stranger(tmp_path, "bob")
+    trust_key(file)
+    distrust_key("bob", reason="laptop stolen")
+    (path,) = (home() / "keys/distrusted").glob("*.json")
+    path.write_bytes(canonical.dump(json.loads(path.read_text()) | {field: "\x1b[2Jall is well"}))
+    (record,) = (record for record in list_keys() if record.status == "distrusted")
+    assert record.keyid == signer.public_key.keyid
+    assert "all is well" in (getattr(record, field) or "")
+    assert all(text is None or text.isprintable() for text in (record.name, record.since, record.reason))
+    assert trusted_keys().distrusted[record.keyid].isprintable()
+
+
 def test_ones_own_distrusted_key_signs_nothing() -> None:
     """Whoever works here is told to make another."""
     made = new_key()
