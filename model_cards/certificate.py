@@ -5,6 +5,7 @@ certificate itself) and whose predicate is ``Claim``. It is signed as a DSSE env
 """
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -101,17 +102,6 @@ class Training:
     choices: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-# Came after the first certificates were signed: left out of the signed form where they hold their default, so that
-# what was signed before reads, and is written, as it was.
-_LATER: dict[str, Any] = {
-    "series": None,
-    "convergence": None,
-    "energy_joules": None,
-    "energy_counter": None,
-    "choices": {},
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
     """The version this one was fine-tuned from, and both on the same examples."""
@@ -167,11 +157,18 @@ def to_statement(certificate: Certificate) -> bytes:
     return statement.dump(certificate.files, PREDICATE_TYPE, _signed(certificate.claim))
 
 
+# Fields that came after the first certificates were signed, by the part of the claim that has them: left out of the
+# signed form where they hold their default, so that what was signed before reads, and is written, as it was.
+_LATER: Mapping[str, Mapping[str, Any]] = {
+    "training": {"series": None, "convergence": None, "energy_joules": None, "energy_counter": None, "choices": {}},
+}
+
+
 def _signed(claim: Claim) -> dict[str, Any]:
     document = claim_to_dict(claim)
-    training = document["training"]
-    if training is not None:
-        document["training"] = {k: v for k, v in training.items() if k not in _LATER or v != _LATER[k]}
+    for part, later in _LATER.items():
+        if document[part] is not None:
+            document[part] = {k: v for k, v in document[part].items() if k not in later or v != later[k]}
     return document
 
 
