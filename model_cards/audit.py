@@ -6,9 +6,8 @@ the clocks read off the event log again, and the card rendered again and compare
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import zip_longest
-from math import isclose
 from pathlib import Path
 
 from securesystemslib.signer import Key
@@ -19,19 +18,19 @@ from .clocks import Point
 from .envelope import open_envelope
 from .errors import InputError, RoadworthyError
 from .metric import Metric, told
+from .parent_audit import parent_checks
 from .protocol import score
+from .replayed import figures_differ
 from .snapshot import (
     CARD,
     CERTIFICATE,
     EVENTS,
     EVIDENCE,
-    PARENT_EVIDENCE,
     FileEntry,
     list_files,
     pictures_in,
     sha256_of,
 )
-from .statistics import PairedComparison, compare_paired
 from .training_audit import road_of, training_checks
 
 
@@ -80,7 +79,7 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
     else:
         checks.append(f"digests of {len(certificate.files)} files match")
         try:
-            for check, wrong in _replay(folder, certificate):
+            for check, wrong in (*_waived(certificate.claim, opened.signers), *_replay(folder, certificate)):
                 reasons += wrong
                 checks += [] if wrong else [check]
         except (
@@ -106,6 +105,15 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
 
 def _no(reason: str) -> Audit:
     return Audit(ok=False, reasons=(reason,), checks=(), certificate=None, signers=())
+
+
+def _waived(claim: Claim, signers: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    if claim.waivers:
+        strangers = [waiver.keyid[:16] for waiver in claim.waivers if waiver.keyid not in signers]
+        yield (
+            f"{len(claim.waivers)} waivers signed by who waived",
+            [f"a waiver is by the key {key}, which did not sign the certificate" for key in strangers],
+        )
 
 
 def _digests(certified: Sequence[FileEntry], found: Sequence[FileEntry]) -> Iterator[str]:
@@ -162,8 +170,7 @@ def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[
     metric = score(claim.protocol, rows)
     recomputed = f"{metric.name} {told(metric.name, metric.value)} recomputed from {metric.n:,} rows of evidence"
     yield recomputed, list(_claimed(claim, data, rows, metric))
-    if claim.parent is not None and (claim.parent.metric is not None or claim.parent.comparison is not None):
-        yield "comparison with the parent recomputed, example by example", list(_parent(folder, claim, rows))
+    yield from parent_checks(folder, claim, rows)
     if claim.training is not None:
         yield from training_checks(folder, claim.training)
     if claim.card_format != card.FORMAT:
@@ -184,7 +191,7 @@ def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[
 def _claimed(claim: Claim, data: bytes, rows: Sequence[evidence.Row], metric: Metric) -> Iterator[str]:
     if hashlib.sha256(data).hexdigest() != claim.evidence_sha256:
         yield "evidence/test.jsonl is not the evidence that the claim was made from"
-    yield from _metric(claim.metric, metric, "the certificate")
+    yield from figures_differ(claim.metric, metric, "the certificate")
     if evidence.fingerprint_of(rows) != claim.data.test.fingerprint or len(rows) != claim.data.test.n:
         yield "the evidence was measured on other data than the certificate's fingerprint says"
     if claim.target.metric != metric.name:
@@ -195,48 +202,3 @@ def _claimed(claim: Claim, data: bytes, rows: Sequence[evidence.Row], metric: Me
     )
     if (met, surely) != (claim.verdicts.reproduced, claim.verdicts.generalises):
         yield f"the verdicts do not follow from {metric.name} {metric.value:.4f} and the target {claim.target}"
-
-
-def _metric(stated: Metric, recomputed: Metric, where: str) -> Iterator[str]:
-    if not _equal(stated, recomputed):
-        yield (
-            f"{where} says {_figure(stated)}; the evidence gives {_figure(recomputed)}. "
-            "The figure was not made from this evidence"
-        )
-
-
-def _equal(stated: Metric | PairedComparison, recomputed: Metric | PairedComparison) -> bool:
-    """Counts and ratios of counts exactly; what took a square root or a quantile within 1e-9.
-
-    Their last bit may differ between platforms, and a certificate must not turn false with it.
-    """
-    ours, theirs = asdict(stated), asdict(recomputed)
-    if ours.keys() != theirs.keys():
-        return False
-    close = {name for name in ("low", "high", "p_value") if name in ours}
-    return all(
-        isclose(ours[name], theirs[name], rel_tol=0, abs_tol=1e-9) if name in close else ours[name] == theirs[name]
-        for name in ours
-    )
-
-
-def _figure(metric: Metric) -> str:
-    return f"{metric.name} {metric.value:.6f} ({metric.low:.6f} to {metric.high:.6f}, n = {metric.n})"
-
-
-def _parent(folder: Path, claim: Claim, rows: Sequence[evidence.Row]) -> Iterator[str]:
-    parent = claim.parent
-    if parent is None or parent.metric is None or parent.comparison is None:
-        yield "the comparison with the parent is incomplete: expected its metric and the paired comparison"
-        return
-    old = evidence.load((folder / PARENT_EVIDENCE).read_bytes())
-    yield from _metric(parent.metric, score(claim.protocol, old), "the comparison")
-    if [(r.id, r.truth) for r in old] != [(r.id, r.truth) for r in rows]:
-        yield "the parent was measured on other examples than this version"
-    elif not _equal(parent.comparison, compare_rows(rows, old)):
-        yield "the comparison with the parent does not follow from the evidence"
-
-
-def compare_rows(new: Sequence[evidence.Row], old: Sequence[evidence.Row]) -> PairedComparison:
-    """Paired comparison of two sets of evidence on the same examples."""
-    return compare_paired([r.prediction == r.truth for r in new], [r.prediction == r.truth for r in old])

@@ -11,15 +11,15 @@ from .card_classes import classes_section
 from .card_front_matter import eval_results, front_matter, title
 from .card_origin import origin_section
 from .card_time import NOT_MEASURED, machine, time_section
+from .card_verdicts import headline
 from .certificate import Claim
 from .clocks import Point
 from .evidence import Row
 from .learning_curve import learning_curve
 from .markdown import code, plain, settings
-from .metric import Metric, told
 from .protocol import is_classification
 
-FORMAT = 2
+FORMAT = 3
 CURVE = "plots/curve.svg"
 
 
@@ -62,7 +62,7 @@ def _readme(claim: Claim, classes: str) -> str:
     sections = [
         front_matter(claim),
         f"# {plain(title(claim))}\n",
-        _headline(claim),
+        headline(claim),
         time_section(claim),
         f"![Learning curve with the target and the moment it held]({CURVE})\n",
         _data(claim),
@@ -72,28 +72,6 @@ def _readme(claim: Claim, classes: str) -> str:
         _check(),
     ]
     return "\n".join(section for section in sections if section)
-
-
-def _headline(claim: Claim) -> str:
-    metric, verdicts = claim.metric, claim.verdicts
-    value, low, high = (told(metric.name, figure) for figure in (metric.value, metric.low, metric.high))
-    return (
-        f"**{plain(metric.name)} {value}** ({_confidence(metric)} {low} to {high}, n = {metric.n}) "
-        f"under {code(metric.protocol)}, re-measured in a clean process from the packaged bytes.\n\n"
-        f"| verdict | | what it means |\n|---|---|---|\n"
-        f"| reproduced | **{_yes(verdicts.reproduced)}** | the point estimate on the fixed test set meets "
-        f"the target {code(str(claim.target))} |\n"
-        f"| generalises | **{_yes(verdicts.generalises)}** | the {_confidence(metric)} interval lies wholly on "
-        f"the target's side |\n"
-    )
-
-
-def _confidence(metric: Metric) -> str:
-    return f"{100 * metric.confidence:g} %"
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
 
 
 def _data(claim: Claim) -> str:

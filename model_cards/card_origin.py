@@ -3,6 +3,7 @@
 from .certificate import Claim, Parent, Upstream
 from .markdown import code, plain
 from .metric import told
+from .statistics import PairedComparison
 
 
 def origin_section(claim: Claim) -> str:
@@ -26,6 +27,10 @@ def _upstream(upstream: Upstream) -> str:
 
 
 def _parent(claim: Claim, parent: Parent) -> str:
+    return _on_this_test(claim, parent) + _on_its_own_test(parent)
+
+
+def _on_this_test(claim: Claim, parent: Parent) -> str:
     if parent.comparison is None or parent.metric is None:
         why = plain(parent.not_compared or "no reason was recorded")
         return f"\nNot compared with {code(parent.reference)}: {why}.\n"
@@ -33,6 +38,40 @@ def _parent(claim: Claim, parent: Parent) -> str:
     return (
         f"\n| on the same {c.n:,} examples | parent {code(parent.reference)} | this version |\n|---|---|---|\n"
         f"| {plain(name)} | {told(name, parent.metric.value)} | {told(name, claim.metric.value)} |\n\n"
+        f"{_difference(c)}{_regression(parent)}\n"
+    )
+
+
+def _difference(c: PairedComparison) -> str:
+    return (
         f"Difference in right answers {100 * c.difference:+.2f} points (95 % {100 * c.low:+.2f} to "
-        f"{100 * c.high:+.2f}); {c.gained} examples gained, {c.lost} lost; exact McNemar p = {c.p_value:.3g}.\n"
+        f"{100 * c.high:+.2f}); {c.gained} examples gained, {c.lost} lost; exact McNemar p = {c.p_value:.3g}."
+    )
+
+
+def _regression(parent: Parent) -> str:
+    found = parent.non_inferior
+    if found is None:
+        return ""
+    worse = ", ".join(
+        f"{plain(label)} ({change.gained} gained, {change.lost} lost, p = {change.p_value:.3g})"
+        for label, change in parent.worse_classes.items()
+    )
+    return (
+        f" Worse by less than {100 * found.margin:g} points: **{'shown' if found.holds else 'not shown'}** (one-sided "
+        f"{100 * found.confidence:g} % bound {100 * found.low:+.2f}, Tango's test p = {found.p_value:.3g}). Classes "
+        f"shown to have got worse (Holm's correction): {worse or 'none'}."
+    )
+
+
+def _on_its_own_test(parent: Parent) -> str:
+    own = parent.own_test
+    if own is None:
+        return "\nOn the parent's own test data: not measured.\n"
+    name = own.metric.name
+    return (
+        f"\n| on the parent's own test data, {own.comparison.n:,} examples under {code(own.protocol.name)} | parent | "
+        f"this version |\n|---|---|---|\n"
+        f"| {plain(name)} | {told(name, own.parent_metric.value)} | {told(name, own.metric.value)} |\n\n"
+        f"{_difference(own.comparison)}\n"
     )

@@ -14,12 +14,16 @@ from pydantic import TypeAdapter
 from . import statement
 from .clocks import Clocks as Clocks  # a part of the claim, so it is found here too
 from .convergence import Convergence
+from .gate import POINT, Gate
 from .metric import Metric
+from .multiple import ClassChange
+from .noninferiority import NonInferiority
 from .protocol import Protocol
 from .series import Series
 from .snapshot import FileEntry
 from .statistics import PairedComparison
 from .target import Target
+from .waiver import Waiver
 
 PREDICATE_TYPE = "urn:roadworthy:certificate:v1"
 
@@ -103,14 +107,36 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParentTest:
+    """The parent's own test data, under the parent's own protocol: what was forgotten, or not.
+
+    ``parent_metric`` is what the parent's certificate says, ``metric`` what this version scores there.
+    """
+
+    protocol: Protocol
+    fingerprint: str
+    parent_metric: Metric
+    metric: Metric
+    comparison: PairedComparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """The version this one was fine-tuned from, and both on the same examples."""
+    """The version this one was fine-tuned from, and both on the same examples.
+
+    ``non_inferior`` tests, of a classifier, that it is not worse by a margin, the gate's where that has one;
+    ``worse_classes`` are those shown to have got worse, by label; ``own_test`` is the parent's test data, where it
+    was at hand.
+    """
 
     reference: str
     certificate_sha256: str | None
     metric: Metric | None
     comparison: PairedComparison | None
     not_compared: str | None = None
+    non_inferior: NonInferiority | None = None
+    worse_classes: dict[str, ClassChange] = dataclasses.field(default_factory=dict)
+    own_test: ParentTest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +149,10 @@ class Verdicts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The predicate: everything that the card says, and nothing that was typed in by hand."""
+    """The predicate: everything that the card says, and nothing that was typed in by hand but the waivers' reasons.
+
+    ``gate`` is the rule it was measured for; ``waivers`` are what its signer publishes it in spite of.
+    """
 
     card_format: int
     task: str
@@ -142,6 +171,8 @@ class Claim:
     measured_at: str
     training: Training | None = None
     parent: Parent | None = None
+    gate: Gate = POINT
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,17 +190,20 @@ def to_statement(certificate: Certificate) -> bytes:
 
 # Fields that came after the first certificates were signed, by the part of the claim that has them: left out of the
 # signed form where they hold their default, so that what was signed before reads, and is written, as it was.
+_LATER_OF_CLAIM: Mapping[str, Any] = {"gate": dataclasses.asdict(POINT), "waivers": ()}
 _LATER: Mapping[str, Mapping[str, Any]] = {
+    "parent": {"non_inferior": None, "worse_classes": {}, "own_test": None},
     "training": {"series": None, "convergence": None, "energy_joules": None, "energy_counter": None, "choices": {}},
 }
 
 
 def _signed(claim: Claim) -> dict[str, Any]:
-    document = claim_to_dict(claim)
-    for part, later in _LATER.items():
-        if document[part] is not None:
-            document[part] = {k: v for k, v in document[part].items() if k not in later or v != later[k]}
-    return document
+    document = _without(claim_to_dict(claim), _LATER_OF_CLAIM)
+    return {k: _without(v, _LATER[k]) if k in _LATER and v is not None else v for k, v in document.items()}
+
+
+def _without(fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in defaults or value != defaults[name]}
 
 
 def from_statement(data: bytes) -> Certificate:

@@ -13,6 +13,8 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 EVIDENCE = "evidence/test.jsonl"
 PARENT_EVIDENCE = "evidence/parent.jsonl"
+PARENT_TEST = "evidence/parent-test.jsonl"  # this version on the parent's own test data
+PARENT_TEST_EVIDENCE = "evidence/parent-test-parent.jsonl"  # the parent there, as its own version holds it
 EXAMPLES = "evidence/examples"
 EVENTS = "log/events.log"
 

@@ -44,6 +44,7 @@ class Rule:
     max_age_days: int | None = None
     safetensors_only: bool = False
     compared_with_parent: bool = False
+    without_waivers: bool = False
     drafts: bool = False
 
 
@@ -143,6 +144,12 @@ def _measured(rule: Rule, claim: Claim) -> Iterator[str]:
                 f"the verdict {verdict!r} is no: expected yes, for {claim.target}; found {claim.metric.name} "
                 f"{claim.metric.value:.4f} ({claim.metric.low:.4f} to {claim.metric.high:.4f}). Measure a better "
                 f"version, or on more examples: {_MEASURE}"
+            )
+    if rule.without_waivers:
+        for waiver in claim.waivers:
+            yield (
+                f"{waiver.kind!r} was waived by {waiver.by!r}: {waiver.reason!r}; expected no waiver. Pull another "
+                f"version, or mend what was waived and measure it: {_MEASURE}"
             )
     parent = claim.parent
     if rule.compared_with_parent and parent is not None and parent.comparison is None:

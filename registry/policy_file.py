@@ -11,6 +11,7 @@ verdicts = ["reproduced", "generalises"]
 max_age_days = 365
 safetensors_only = true
 compared_with_parent = true
+without_waivers = true
 
 [[rule]]
 namespace = "*"
@@ -217,5 +218,6 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "max_age_days": (_WHOLE, _count),
     "safetensors_only": (_EITHER, _flag),
     "compared_with_parent": (_EITHER, _flag),
+    "without_waivers": (_EITHER, _flag),
     "drafts": (_EITHER, _flag),
 }

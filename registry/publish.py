@@ -17,11 +17,13 @@ from roadworthy.model_cards.audit import Audit, audit
 from roadworthy.model_cards.certificate import Certificate, from_statement
 from roadworthy.model_cards.envelope import open_envelope
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, NotFoundError, StorageError
+from roadworthy.model_cards.gate import Gate
 from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry, list_files
 
-from . import aliases, gate, intake, layout, manifest
+from . import aliases, intake, layout, manifest
 from .checked import CheckedReader
 from .errors import ExistsError
+from .gate import decide
 from .manifest import Manifest
 from .policy_file import Asked, unmet
 from .reference import DRAFT, LATEST, Reference, Version, check_alias
@@ -49,12 +51,14 @@ def publish(
     keys: Sequence[Key],
     alias: str = LATEST,
     policy: Asked = "home",
+    gate: Gate | None = None,
     progress: Progress | None = None,
 ) -> Published:
     """Publishes the certified snapshot in ``folder`` as the version ``reference``.
 
     ``latest`` moves to it if it is the highest version, any other ``alias`` always. The certificate must be
-    signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one.
+    signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one; the figures must pass
+    the gate that the certificate states, and ``gate`` besides.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -77,7 +81,7 @@ def publish(
     _refuse_existing(registry, wanted, version)
     objections = intake.inspect(folder)
     outcome = audit(folder, keys)
-    reasons = (*gate.decide(outcome, objections), *_of_parent(registry, outcome))
+    reasons = (*decide(outcome, objections, gate), *_of_parent(registry, outcome))
     if outcome.certificate is not None:
         reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys)
     if reasons or outcome.certificate is None:

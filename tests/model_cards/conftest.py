@@ -10,7 +10,6 @@ import pytest
 from securesystemslib.signer import CryptoSigner, Key
 
 from roadworthy.model_cards import Row, Target, card, clocks, evidence, image_top1, list_files, score
-from roadworthy.model_cards.audit import compare_rows
 from roadworthy.model_cards.certificate import (
     Certificate,
     Claim,
@@ -24,6 +23,7 @@ from roadworthy.model_cards.certificate import (
     to_statement,
 )
 from roadworthy.model_cards.envelope import seal
+from roadworthy.model_cards.regression import compare_rows
 
 Change = Callable[[Claim], Claim]
 

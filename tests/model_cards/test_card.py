@@ -11,14 +11,23 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadworthy.model_cards import Certificate, Claim, Row, card
+from roadworthy.model_cards import Certificate, Claim, Row, Target, card
 from roadworthy.model_cards.card_classes import CALIBRATION, CLASSES, CONFUSION
 from roadworthy.model_cards.card_time import seconds
-from roadworthy.model_cards.certificate import Parent, SplitRecord, Start, Upstream, from_statement, to_statement
+from roadworthy.model_cards.certificate import (
+    Parent,
+    SplitRecord,
+    Start,
+    Upstream,
+    Verdicts,
+    from_statement,
+    to_statement,
+)
 from roadworthy.model_cards.clocks import Point
 from roadworthy.model_cards.draft_card import render_draft
 from roadworthy.model_cards.markdown import code, plain
 from roadworthy.model_cards.statistics import compare_paired
+from roadworthy.model_cards.waiver import Waiver
 
 Answers = Callable[..., tuple[Row, ...]]
 CURVE = (Point(seconds=4.0, samples=40, value=0.7), Point(seconds=6.0, samples=80, value=0.95))
@@ -82,6 +91,29 @@ def test_the_headline_says_metric_interval_n_and_protocol(claim: Claim) -> None:
     text = body(readme(claim))
     assert "**top1 90.00 %** (95 % 69.90 % to 97.21 %, n = 20)" in text
     assert "`image-top1-bilinear-256-224@1`" in text
+
+
+def test_the_head_says_how_many_examples_would_tell(claim: Claim) -> None:
+    """90 % against 80 % by Wilson: z^2 * 0.8 * 0.2 / 0.1^2 = 3.8415 * 16 = 61.46, so 62; none where it generalises."""
+    stated = dataclasses.replace(
+        claim, target=Target.parse("top1>=0.8"), verdicts=Verdicts(reproduced=True, generalises=False)
+    )
+    assert "at this accuracy that takes 62 test examples" in body(readme(stated))
+    surely = dataclasses.replace(stated, verdicts=Verdicts(reproduced=True, generalises=True))
+    assert "that takes" not in body(readme(surely))
+
+
+def test_the_gate_and_what_was_waived_stay_on_the_card(claim: Claim) -> None:
+    """By whom, with which key, why, and what it was that spoke against it."""
+    assert "Gate `point`, stated before it was measured: passed." in body(readme(claim))
+    leaked = dataclasses.replace(claim, data=dataclasses.replace(claim.data, exact_duplicates=2))
+    assert "stated before it was measured: **not passed**." in body(readme(leaked))
+    waiver = Waiver(kind="leak", reason=HOSTILE.replace("\n", " "), by="ana", keyid="ab" * 32)
+    text = body(readme(dataclasses.replace(leaked, waivers=(waiver,))))
+    assert "passed by waiver" in text
+    assert "2 of 20 test examples were also trained on" in text
+    assert "ana, key `abababababababab`" in text
+    assert "<script>" not in text
 
 
 def test_the_three_clocks_are_shown(claim: Claim) -> None:

@@ -22,6 +22,8 @@ from roadworthy.model_cards import (
     series_of,
 )
 from roadworthy.model_cards.certificate import Start, Training, Upstream, from_statement, to_statement
+from roadworthy.model_cards.gate import Gate
+from roadworthy.model_cards.waiver import Waiver
 
 FILES = (FileEntry(path="config.json", size=2, sha256="a" * 64), FileEntry(path="x/y.bin", size=0, sha256="b" * 64))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -261,6 +263,22 @@ def test_a_later_field_has_one_spelling(claim: Claim, field: str, default: Any) 
     assert field.encode() not in to_statement(Certificate(files=FILES, claim=claim))
     with pytest.raises(DamagedError, match="does not know"):
         from_statement(edited(claim, _set("predicate", "training", field, to=default)))
+
+
+@pytest.mark.parametrize(("field", "default"), [("gate", {"kind": "point", "margin": None}), ("waivers", [])])
+def test_a_later_field_of_the_claim_has_one_spelling(claim: Claim, field: str, default: Any) -> None:
+    """The same for what the claim itself came to say."""
+    assert field.encode() not in to_statement(Certificate(files=FILES, claim=claim))
+    with pytest.raises(DamagedError, match="does not know"):
+        from_statement(edited(claim, _set("predicate", field, to=default)))
+
+
+def test_gate_and_waivers_are_read_back(claim: Claim) -> None:
+    """As they were signed."""
+    waiver = Waiver(kind="leak", reason="the copy is a control", by="ana", keyid="ab" * 32)
+    changed = dataclasses.replace(claim, gate=Gate(kind="non-inferior", margin=0.005), waivers=(waiver,))
+    certificate = Certificate(files=FILES, claim=changed)
+    assert from_statement(to_statement(certificate)) == certificate
 
 
 def test_a_training_without_target_is_a_training(claim: Claim) -> None:

@@ -27,6 +27,7 @@ from roadworthy.model_cards.evidence import Row
 from roadworthy.model_cards.protocol import image_top1, score
 from roadworthy.model_cards.snapshot import list_files
 from roadworthy.model_cards.target import Target
+from roadworthy.model_cards.waiver import Waiver
 from roadworthy.registry import Manifest, Registry, open_registry, publish, signing_key, trusted_keys
 
 Build = Callable[..., Path]
@@ -84,6 +85,7 @@ def build(
     seed: int = 0,
     size: int = 4096,
     measured_at: str = "2026-01-02T03:04:05Z",
+    waivers: tuple[Waiver, ...] = (),
 ) -> Path:
     """Makes ``folder`` a certified candidate: ``right`` of ``n`` test examples answered rightly.
 
@@ -136,6 +138,7 @@ def build(
         measured_at=measured_at,
         training=training,
         parent=parent,
+        waivers=waivers,
     )
     drawn = card.render(card.Proof(claim=claim, rows=rows, curve=road.curve if road else ()))
     files = {"evidence/test.jsonl": proof, **drawn}

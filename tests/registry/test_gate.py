@@ -8,6 +8,8 @@ import pytest
 from roadworthy.model_cards import audit, compare_convergence
 from roadworthy.model_cards.audit import Audit
 from roadworthy.model_cards.certificate import Parent
+from roadworthy.model_cards.gate import Gate
+from roadworthy.model_cards.waiver import Waiver
 from roadworthy.registry import signing_key, trusted_keys
 from roadworthy.registry.gate import decide
 from roadworthy.registry.intake import Objection
@@ -53,7 +55,7 @@ def test_a_missed_target_is_told_with_both_numbers(candidate: Any, keys: Any) ->
     """The certificate is true, and says no."""
     outcome = audit(candidate(right=80), keys)
     assert outcome.ok, outcome.reasons
-    assert decide(outcome, ()) == ("the target was not met: expected top1>=0.9, found top1 0.8000",)
+    assert decide(outcome, ()) == ("the target was not met: expected top1>=0.9, found top1 80.00 %",)
 
 
 @pytest.mark.parametrize(("count", "refused"), [(0, False), (None, False), (3, True)])
@@ -62,12 +64,12 @@ def test_duplicates_between_training_and_test_block(passed: Audit, count: int | 
     assert passed.certificate is not None
     data = dataclasses.replace(passed.certificate.claim.data, exact_duplicates=count)
     reasons = decide(_with_claim(passed, data=data), ())
-    assert [reason[:10] for reason in reasons] == (["3 examples"] if refused else [])
+    assert [reason[:10] for reason in reasons] == (["3 of 100 t"] if refused else [])
 
 
 @pytest.mark.parametrize(("samples", "refused"), [(40, True), (100, False)])
 def test_a_run_that_is_too_fast_is_refused(passed: Audit, samples: int, refused: bool) -> None:
-    """Five runs of about 100 samples; nobody can waive it yet."""
+    """Five runs of about 100 samples."""
     assert passed.certificate is not None
     training = passed.certificate.claim.training
     assert training is not None
@@ -92,6 +94,29 @@ def test_a_child_is_compared_with_its_parent_or_says_why_not(passed: Audit) -> N
     assert reason == "not compared with its parent demo/x@1.0.0 on the same examples"
     waived = dataclasses.replace(parent, not_compared="other labels")
     assert decide(_with_claim(passed, parent=waived), ()) == ()
+
+
+def test_what_the_signer_waived_does_not_refuse(candidate: Any, keys: Any) -> None:
+    """A missed target, with the reason that stays on the card."""
+    waiver = Waiver(kind="target", reason="a pilot", by="ana", keyid=keys[0].keyid)
+    outcome = audit(candidate(right=80, waivers=(waiver,)), keys)
+    assert outcome.ok, outcome.reasons
+    assert decide(outcome, ()) == ()
+
+
+def test_nobody_waives_under_another_key(candidate: Any, keys: Any) -> None:
+    """The key that a waiver names is the one that signed."""
+    waiver = Waiver(kind="target", reason="a pilot", by="ana", keyid="ab" * 32)
+    (reason,) = decide(audit(candidate(right=80, waivers=(waiver,)), keys), ())
+    assert reason == "a waiver is by the key abababababababab, which did not sign the certificate"
+
+
+def test_a_publisher_may_ask_for_more_than_the_certificate(candidate: Any, keys: Any) -> None:
+    """95 of 100 against 90 %: the point meets it, Wilson's lower end (88.8 %) does not."""
+    outcome = audit(candidate(), keys)
+    assert decide(outcome, ()) == ()
+    (reason,) = decide(outcome, (), Gate(kind="lower-bound"))
+    assert "found top1 95.00 % (88.82 % to 97.85 %, n = 100)" in reason
 
 
 def test_a_strangers_signature_is_a_reason(candidate: Any, tmp_path: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from roadworthy.model_cards.certificate import Certificate, Parent, from_statement
 from roadworthy.model_cards.envelope import payload_of
 from roadworthy.model_cards.snapshot import FileEntry
+from roadworthy.model_cards.waiver import Waiver
 from roadworthy.registry import (
     Policy,
     Reference,
@@ -72,6 +73,7 @@ def test_every_demand_that_is_met_is_silent(certificate: Certificate) -> None:
             max_age_days=151,
             safetensors_only=True,
             compared_with_parent=True,
+            without_waivers=True,
         )
         == ()
     )
@@ -181,6 +183,15 @@ def test_a_waiver_can_be_refused(certificate: Certificate) -> None:
     waived = claimed(certificate, parent=parent)
     (reason,) = reasons(waived, compared_with_parent=True)
     assert "team/base@main: expected both on the same examples, found the waiver 'it is a draft'" in reason
+    assert reasons(waived) == ()
+
+
+def test_any_waiver_can_be_refused(certificate: Certificate) -> None:
+    """What its signer published it in spite of."""
+    waiver = Waiver(kind="target", reason="a pilot", by="ana", keyid="ab" * 32)
+    waived = claimed(certificate, waivers=(waiver,))
+    (reason,) = reasons(waived, without_waivers=True)
+    assert reason.startswith("'target' was waived by 'ana': 'a pilot'; expected no waiver.")
     assert reasons(waived) == ()
 
 

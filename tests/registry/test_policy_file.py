@@ -27,6 +27,7 @@ def test_every_field_is_read() -> None:
             max_age_days=365,
             safetensors_only=True,
             compared_with_parent=True,
+            without_waivers=True,
         ),
         Rule(namespace="*", drafts=True),
     )
@@ -94,6 +95,7 @@ def test_text_that_is_not_utf_8_is_refused() -> None:
         ("safetensors_only", "1"),
         ("safetensors_only", '"true"'),
         ("compared_with_parent", '"no"'),
+        ("without_waivers", "0"),
         ("drafts", "[]"),
     ],
 )

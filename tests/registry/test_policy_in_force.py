@@ -82,7 +82,7 @@ def test_publishing_tells_the_gates_reasons_and_the_policys(registry: Registry, 
     with pytest.raises(CheckError) as caught:
         publish(registry, candidate(exact_duplicates=2), "demo/x@1.0.0", keys=keys)
     gate, signed, few = caught.value.reasons
-    assert gate.startswith("2 examples of the test data are in the training data too")
+    assert gate.startswith("2 of 100 test examples were also trained on, with the same content")
     assert "signed by" in signed
     assert "(own): expected one of alice" in signed
     assert "measured on 100 examples: expected at least 101" in few
