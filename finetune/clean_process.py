@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from roadworthy.model_cards import Row, evidence
+from roadworthy.model_cards import InputError, Row, evidence
 from roadworthy.model_cards.evidence import fingerprint_of
 from roadworthy.model_cards.snapshot import EXAMPLES, list_files
 
@@ -24,6 +24,7 @@ from .example_pictures import check_can_show, write_examples
 from .examples import Dataset
 from .fingerprint import fingerprint
 from .open_model import Opened, open_snapshot
+from .tasks import task_of
 
 
 def measure(request: Request) -> Measured:
@@ -44,6 +45,8 @@ def measure(request: Request) -> Measured:
         names = {example.id: example.name for example in data.examples.part("test")}
         write_examples(rows, names, Path(request.data), out / EXAMPLES, most=request.show_examples)
     reason = _measure_parent(request, opened, data, device) if request.parent else None
+    if request.parent and request.parent_data:
+        _measure_parent_test(request, opened, device)
     identity = fingerprint(opened.model)
     return Measured(
         task=config.task,
@@ -80,6 +83,32 @@ def _measure_parent(request: Request, child: Opened, data: Dataset[Any], device:
     renamed = [dataclasses.replace(row, prediction=place[row.prediction]) for row in rows]
     (Path(request.out) / "parent.jsonl").write_bytes(evidence.dump(renamed))
     return None
+
+
+def _measure_parent_test(request: Request, child: Opened, device: torch.device) -> None:
+    """Writes this version's evidence on the parent's own test data, under its protocol, by its class numbers."""
+    folder = Path(str(request.parent))
+    theirs = task_of(folder).read_config(folder)
+    if set(theirs.labels) != set(child.config.labels):
+        raise InputError(
+            f"this version cannot answer its parent's test data: its {len(child.config.labels)} classes are not the "
+            f"parent's {len(theirs.labels)}. Leave --parent-data out."
+        )
+    asked = dataclasses.replace(child, config=dataclasses.replace(child.config, protocol=theirs.protocol))
+    data = asked.task.read(
+        Path(str(request.parent_data)),
+        asked.config,
+        to_measure=True,
+        options=request.options,
+        cache=Path(request.out) / "parent-cache",
+        report=say,
+    )
+    number = [theirs.labels.index(label) for label in child.config.labels]
+    rows = [
+        dataclasses.replace(row, truth=number[row.truth], prediction=number[row.prediction])
+        for row in _answers(asked, data, device)
+    ]
+    (Path(request.out) / "parent-test.jsonl").write_bytes(evidence.dump(rows))
 
 
 def main(argument: str) -> int:

@@ -10,7 +10,8 @@ from roadworthy.model_cards.certificate import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """``out`` is an empty folder; ``parent`` a snapshot to be measured on the same examples.
+    """``out`` is an empty folder; ``parent`` a snapshot to be measured on the same examples; ``parent_data`` that
+    parent's own data, whose test part this version is measured on too.
 
     ``show_examples``: of how many of the surest errors a picture is to be left in ``out``.
     """
@@ -22,11 +23,12 @@ class Request:
     device: str | None
     options: dict[str, str | int]
     show_examples: int = 0
+    parent_data: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What the clean process found. Its evidence lies beside it as test.jsonl and parent.jsonl."""
+    """What the clean process found. Its evidence lies beside it as test.jsonl, parent.jsonl and parent-test.jsonl."""
 
     task: str
     system: str

@@ -7,7 +7,7 @@ everything into a certificate, signs it and renders the card.
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +15,10 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 
 from roadworthy.model_cards import CheckError, InputError, Metric, StorageError, Target, card, clocks, evidence
-from roadworthy.model_cards.audit import compare_rows
 from roadworthy.model_cards.certificate import (
     Certificate,
     Claim,
     Data,
-    Parent,
     SplitRecord,
     Start,
     Verdicts,
@@ -29,22 +27,25 @@ from roadworthy.model_cards.certificate import (
 )
 from roadworthy.model_cards.convergence_reference import compare_with
 from roadworthy.model_cards.envelope import payload_of, seal
+from roadworthy.model_cards.gate import POINT, Gate
 from roadworthy.model_cards.protocol import score
+from roadworthy.model_cards.refusals import standing
 from roadworthy.model_cards.snapshot import (
     CERTIFICATE,
     EVENTS,
     EVIDENCE,
     EXAMPLES,
-    PARENT_EVIDENCE,
     FileEntry,
     attempt_log,
     list_files,
     pictures_in,
     sha256_of,
 )
+from roadworthy.model_cards.waiver import Waiver
 
 from . import clean_call
 from .clean_request import MEASURED, REQUEST, Measured, Request
+from .parent_comparison import compared_with_parent, parent_evidence
 from .progress import Report, silent
 from .run_folder import RunData, RunFolder, RunSpec
 from .series_folder import SeriesFolder, check_not_one_of_many
@@ -53,9 +54,9 @@ from .training_record import training_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """``ok``: the target was met and nothing was leaked. ``agreement``: share of equal predictions with an
-    earlier certificate of the same snapshot, where there is one. ``not_compared``: why the convergence was not
-    compared with the reference that was given."""
+    """``ok``: it passed its gate, and whatever else speaks against it was waived. ``agreement``: share of equal
+    predictions with an earlier certificate of the same snapshot, where there is one. ``not_compared``: why the
+    convergence was not compared with the reference that was given."""
 
     ok: bool
     reasons: tuple[str, ...]
@@ -77,6 +78,9 @@ def verify(
     options: Mapping[str, str | int] | None = None,
     show_examples: int = 0,
     reference: Path | None = None,
+    gate: Gate | str | None = None,
+    waivers: Sequence[Waiver] = (),
+    parent_data: Path | str | None = None,
     report: Report = silent,
 ) -> Verified:
     """Measures a run's candidate, a series' one, or a snapshot folder, on the test part of ``data`` in a clean process.
@@ -86,10 +90,13 @@ def verify(
     of a table to read; by default those of the run. ``show_examples``: of how many of the surest errors, ten at most,
     a picture goes into the snapshot and onto its card; by default nothing of the data does. ``reference``: a certified
     snapshot folder whose certificate you trust; its series of attempts says how soon a run like this one can be
-    expected to converge.
+    expected to converge. ``gate`` is the rule that the figures have to pass, by default that the point estimate meets
+    the target; ``waivers`` are what you publish it in spite of, for good on its card. ``parent_data``: the parent's own
+    data; this version is measured on its test part too, under the parent's protocol.
 
     Raises:
-        InputError: no snapshot, no target, data that cannot be measured on, or pictures of what has none.
+        InputError: no snapshot, no target, data that cannot be measured on, or pictures of what has none; a gate or
+            data of a parent, and there is none that it could be held against.
         StorageError: the folder cannot be written, or the clean process died.
 
     Example:
@@ -117,8 +124,12 @@ def verify(
         raise InputError("no target to verify against. State one, for example --target 'top1>=0.9'.")
     if show_examples and certified:
         raise InputError(f"{packaged} has its certificate, and nothing in it changes. Leave --show-examples out.")
+    rule = Gate.parse(gate) if isinstance(gate, str) else gate or POINT
+    parent = spec.start_folder if spec and spec.start.kind == "parent" else None
+    _check_has_parent(parent, rule, parent_data)
+    if certified and (waivers or gate is not None):
+        raise InputError(f"{packaged} has its certificate, and nothing in it changes. Leave --gate and --waive out.")
     with tempfile.TemporaryDirectory(prefix="roadworthy-verify-") as aside:
-        parent = spec.start_folder if spec and spec.start.kind == "parent" else None
         # What an earlier verification of this run left behind is measured anew, not built upon.
         if run.is_run:
             _strip(packaged)
@@ -132,13 +143,39 @@ def verify(
             device=device,
             options=dict(options if options is not None else _of_data(spec)),
             show_examples=show_examples,
+            parent_data=str(Path(parent_data).resolve()) if parent_data is not None else None,
         )
         measured = _in_clean_process(request, report)
         if certified:
             return _compare(packaged, Path(aside), measured)
         if goal is None:  # told apart above; for the type checker
             raise InputError("no target to verify against.")
-        return _certify(packaged, Path(aside), measured, Path(data), goal, spec, seen, series, reference, signer)
+        asked = Asked(target=goal, gate=rule, waivers=tuple(waivers))
+        return _certify(packaged, Path(aside), measured, Path(data), asked, spec, seen, series, reference, signer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the figures are held against, stated before they were measured."""
+
+    target: Target
+    gate: Gate
+    waivers: tuple[Waiver, ...]
+
+
+def _check_has_parent(parent: str | None, gate: Gate, parent_data: Path | str | None) -> None:
+    if parent is not None:
+        return
+    if gate.kind == "non-inferior":
+        raise InputError(
+            f"the gate {gate} compares with a certified parent, and this snapshot is no run that started from one. "
+            "Take the gate point or lower-bound, or fine-tune a certified version."
+        )
+    if parent_data is not None:
+        raise InputError(
+            "--parent-data is for a run that started from a certified version; this one has no such parent. Leave "
+            "it out."
+        )
 
 
 def _strip(packaged: Path) -> None:
@@ -176,13 +213,14 @@ def _certify(
     aside: Path,
     measured: Measured,
     data: Path,
-    target: Target,
+    asked: Asked,
     spec: RunSpec | None,
     seen: RunData | None,
     series: SeriesFolder,
     reference: Path | None,
     signer: CryptoSigner,
 ) -> Verified:
+    target = asked.target
     proof = (aside / "test.jsonl").read_bytes()
     rows = evidence.load(proof)
     metric = score(measured.protocol, rows)
@@ -213,13 +251,18 @@ def _certify(
         evidence_sha256=hashlib.sha256(proof).hexdigest(),
         measured_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         training=training_of(spec, seen, log, attempts) if spec else None,
-        parent=_parent(aside, measured, spec, rows),
+        parent=compared_with_parent(aside, measured, spec, rows, asked.gate),
+        gate=asked.gate,
     )
     claim, not_compared = _compared(claim, reference) if reference else (claim, None)
+    # A waiver of what does not speak against it would stand on the card for nothing.
+    needed = {refusal.kind for refusal in standing(claim)}
+    claim = replace(claim, waivers=tuple(waiver for waiver in asked.waivers if waiver.kind in needed))
     # Rendered from what a reader will read: after one trip through the statement's own form.
     claim = from_statement(to_statement(Certificate(files=(), claim=claim))).claim
-    _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), signer)
-    reasons = tuple(_refusals(claim))
+    start = Path(spec.start_folder) if spec and spec.start_folder else None
+    _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), start, signer)
+    reasons = tuple(str(refusal) for refusal in standing(claim))
     return Verified(
         ok=not reasons,
         reasons=reasons,
@@ -245,24 +288,6 @@ def _compared(claim: Claim, reference: Path) -> tuple[Claim, str | None]:
     return replace(claim, training=replace(claim.training, convergence=found) if claim.training else None), None
 
 
-def _refusals(claim: Claim) -> list[str]:
-    reasons = []
-    if claim.training and claim.training.convergence and claim.training.convergence.faster:
-        found = claim.training.convergence
-        reasons.append(
-            f"faster than its reference converges: {found.samples:,} samples to the target, expected at least "
-            f"{found.bound:,.0f}. Look for a leak, or for another protocol"
-        )
-    if not claim.verdicts.reproduced:
-        reasons.append(f"target missed: {claim.metric.name} {claim.metric.value:.4f}, expected {claim.target}")
-    if claim.data.exact_duplicates:
-        reasons.append(
-            f"{claim.data.exact_duplicates} of {claim.data.test.n} test examples were also trained on, "
-            "with the same content"
-        )
-    return reasons
-
-
 def _data(measured: Measured, data: Path, seen: RunData | None, leaked: int | None) -> Data:
     return Data(
         name=seen.data.name if seen else data.resolve().name,
@@ -276,36 +301,6 @@ def _data(measured: Measured, data: Path, seen: RunData | None, leaked: int | No
     )
 
 
-def _parent(aside: Path, measured: Measured, spec: RunSpec | None, rows: tuple[evidence.Row, ...]) -> Parent | None:
-    if spec is None or spec.start.kind == "scratch":
-        return None
-    name = spec.start.reference or "its start"
-    if spec.start.kind == "checkpoint":
-        return Parent(
-            reference=name,
-            certificate_sha256=None,
-            metric=None,
-            comparison=None,
-            not_compared="it is an uncertified draft",
-        )
-    path = aside / "parent.jsonl"
-    if not path.is_file():
-        return Parent(
-            reference=name,
-            certificate_sha256=spec.start_certificate_sha256,
-            metric=None,
-            comparison=None,
-            not_compared=measured.parent_not_compared,
-        )
-    old = evidence.load(path.read_bytes())
-    return Parent(
-        reference=name,
-        certificate_sha256=spec.start_certificate_sha256,
-        metric=score(measured.protocol, old),
-        comparison=compare_rows(rows, old),
-    )
-
-
 def _write(
     packaged: Path,
     aside: Path,
@@ -313,6 +308,7 @@ def _write(
     claim: Claim,
     rows: tuple[evidence.Row, ...],
     curve: tuple[clocks.Point, ...],
+    start: Path | None,
     signer: CryptoSigner,
 ) -> None:
     """Evidence, card, certificate; the certificate last, so that its presence means complete."""
@@ -320,8 +316,8 @@ def _write(
     try:
         (packaged / EVIDENCE).parent.mkdir(exist_ok=True)
         shutil.copyfile(aside / "test.jsonl", packaged / EVIDENCE)
-        if (aside / "parent.jsonl").is_file():
-            shutil.copyfile(aside / "parent.jsonl", packaged / PARENT_EVIDENCE)
+        for path, found in parent_evidence(aside, start).items():
+            shutil.copyfile(found, packaged / path)
         pictures = pictures_in(measured) | _pictures(packaged, aside)
         proof = card.Proof(claim=claim, rows=rows, curve=curve, pictures=pictures)
         for path, content in card.render(proof).items():

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -11,6 +12,8 @@ from roadworthy.finetune import Verified, finetune, load, verify
 from roadworthy.model_cards import InputError, audit, evidence
 from roadworthy.model_cards.certificate import from_statement
 from roadworthy.model_cards.envelope import payload_of
+from roadworthy.model_cards.gate import Gate
+from roadworthy.model_cards.waiver import Waiver
 
 from .conftest import Lay
 
@@ -96,11 +99,19 @@ def test_a_child_is_compared_with_its_parent(road: tuple[Path, Path, Verified], 
     finetune(
         verified.snapshot, data=data, out=tmp_path / "child", target="top1>=0.3", epochs=1, reference="team/x@1.0.0"
     )
-    child = verify(tmp_path / "child", data=data, signer=SIGNER)
+    child = verify(tmp_path / "child", data=data, signer=SIGNER, gate="non-inferior=0.9", parent_data=data)
+    assert child.ok, child.reasons
     assert child.claim is not None
+    assert child.claim.gate == Gate(kind="non-inferior", margin=0.9)
     parent = child.claim.parent
     assert parent is not None
     assert parent.reference == "team/x@1.0.0"
+    assert parent.non_inferior is not None
+    assert (parent.non_inferior.margin, parent.non_inferior.holds) == (0.9, True)
+    # The parent's own test data are the same here, so both comparisons must be.
+    own = parent.own_test
+    assert own is not None
+    assert (own.parent_metric, own.metric, own.comparison) == (parent.metric, child.metric, parent.comparison)
     assert parent.metric == verified.metric
     comparison = parent.comparison
     assert comparison is not None
@@ -115,7 +126,48 @@ def test_a_leak_is_counted_and_refused(snapshot: Path, lay: Lay, tmp_path: Path)
     finetune(snapshot, data=data, out=tmp_path / "run", target="top1>=0.0", epochs=1)
     result = verify(tmp_path / "run", data=data, signer=SIGNER)
     assert not result.ok
-    assert result.reasons == ("1 of 16 test examples were also trained on, with the same content",)
+    assert result.reasons == (
+        "1 of 16 test examples were also trained on, with the same content: expected 0. Remove them and measure again",
+    )
+
+
+def test_a_missed_target_can_be_waived_and_the_rest_is_left_out(
+    road: tuple[Path, Path, Verified], tmp_path: Path
+) -> None:
+    """Nothing leaked, so of two waivers one is kept; the verdict stays no, and the audit passes."""
+    folder = tmp_path / "run"
+    shutil.copytree(road[1], folder)
+    waivers = [
+        Waiver(kind=kind, reason="a pilot", by="ana", keyid=SIGNER.public_key.keyid) for kind in ("target", "leak")
+    ]
+    result = verify(folder, data=road[0], signer=SIGNER, target="top1>=1.0", waivers=waivers)
+    assert result.ok, result.reasons
+    assert result.claim is not None
+    assert result.claim.waivers == (waivers[0],)
+    assert not result.claim.verdicts.reproduced
+    assert audit(result.snapshot, [SIGNER.public_key]).ok
+    assert "passed by waiver" in (result.snapshot / "README.md").read_text()
+
+
+def test_other_data_than_the_parents_is_refused(road: tuple[Path, Path, Verified], lay: Lay, tmp_path: Path) -> None:
+    """Its fingerprint is on the parent's certificate; nothing is certified."""
+    data, _, verified = road
+    finetune(verified.snapshot, data=data, out=tmp_path / "child", target="top1>=0.0", epochs=1)
+    with pytest.raises(InputError, match=r"--parent-data is not the parent's test data: expected 40 examples"):
+        verify(tmp_path / "child", data=data, signer=SIGNER, parent_data=lay())
+    assert not (tmp_path / "child/candidate/certificate.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [({"gate": "non-inferior=0.01"}, "compares with a certified parent"), ({"parent_data": "x"}, "no such parent")],
+)
+def test_without_a_parent_nothing_is_compared(
+    road: tuple[Path, Path, Verified], asked: dict[str, Any], message: str
+) -> None:
+    """This run began with an uncertified checkpoint; it is told before anything is measured."""
+    with pytest.raises(InputError, match=message):
+        verify(road[1], data=road[0], signer=SIGNER, **asked)
 
 
 def test_no_target(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
