@@ -27,6 +27,14 @@ PolicyOption = Annotated[
         show_default="policy.toml of the user data, if there is one",
     ),
 ]
+GateOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="GATE",
+        help="What the figures must show: point, lower-bound, or non-inferior=0.005 (to the parent).",
+        show_default="point",
+    ),
+]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")]
 TextColumnOption = Annotated[str | None, typer.Option(help="The column with the texts, where its name does not tell.")]
 LabelColumnOption = Annotated[

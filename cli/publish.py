@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import JsonOption, KeyOption, PolicyOption, RegistryOption, policy_of
+from .options import GateOption, JsonOption, KeyOption, PolicyOption, RegistryOption, policy_of
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
 def publish(
     subject: Annotated[Path, typer.Argument(metavar="RUN|DIR", help="A verified run, series or snapshot folder.")],
     reference: Annotated[str, typer.Argument(metavar="REF", help="The new version: team/name@1.0.0.")],
+    gate: GateOption = None,
     alias: Annotated[str, typer.Option(help="The alias to move to it.")] = "latest",
     registry: RegistryOption = None,
     key: KeyOption = None,
@@ -25,6 +26,7 @@ def publish(
     """Publish a verified snapshot as an immutable version; refused without its certificate."""
     from roadworthy.finetune.series_folder import packaged_in
     from roadworthy.model_cards import CheckError
+    from roadworthy.model_cards.gate import Gate
     from roadworthy.registry import open_registry, trusted_keys
     from roadworthy.registry import publish as put
 
@@ -39,6 +41,7 @@ def publish(
                 reference,
                 keys=trusted_keys(extra=key or ()),
                 policy=policy_of(policy),
+                gate=Gate.parse(gate) if gate else None,
                 alias=alias,
                 progress=bytes_report(report, f"publishing {reference} (MB)"),
             )

@@ -51,6 +51,10 @@ def show(
     if details.verdicts is not None:
         v = details.verdicts
         lines.append(("verdicts", f"reproduced: {_yes(v.reproduced)}, generalises: {_yes(v.generalises)}"))
+    if details.certificate is not None:
+        for waiver in details.certificate["waivers"]:
+            by = f"{waiver['by']!r}, key {waiver['keyid'][:16]}"
+            lines.append(("waived", f"{waiver['kind']}, by {by}: {waiver['reason']!r}"))
     lines.append(("parent", str(details.parent) if details.parent else "none"))
     lines.append(("created", details.created or ""))
     for name, value in (details.note or {}).items():

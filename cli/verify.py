@@ -7,6 +7,7 @@ import typer
 
 from .options import (
     DeviceOption,
+    GateOption,
     JsonOption,
     KeyOption,
     LabelColumnOption,
@@ -18,8 +19,11 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from roadworthy.finetune import Verified
     from roadworthy.model_cards import Convergence
+    from roadworthy.model_cards.waiver import Waiver
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +48,18 @@ def verify(
         str | None,
         typer.Option(metavar="REF|DIR", help="Compare how soon it converged with this version's series of attempts."),
     ] = None,
+    gate: GateOption = None,
+    waive: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=REASON",
+            help="Publish it in spite of target, lower-bound, non-inferior, classes, leak, convergence or parent: "
+            "signed, and on the card for good. May be repeated.",
+        ),
+    ] = None,
+    parent_data: Annotated[
+        Path | None, typer.Option(help="The parent's data: what was forgotten of its own test part?")
+    ] = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
     registry: RegistryOption = None,
@@ -53,7 +69,9 @@ def verify(
     """Measure the packaged model on the test data in a clean process, and certify it."""
     from roadworthy.finetune import verify as measure
     from roadworthy.model_cards import InputError
+    from roadworthy.model_cards.waiver import Waiver
     from roadworthy.registry import open_registry, signing_key, trusted_keys
+    from roadworthy.registry.keys import user
 
     from .output import emit, metric_document, metric_line, note, progress
 
@@ -65,16 +83,21 @@ def verify(
                 f"{subject} is a draft, and a registry's files are never changed. Pull it to a folder of yours "
                 f"(roadworthy pull {subject} --to DIR) and verify that."
             )
+    signer = signing_key()
+    waivers = [Waiver.parse(text, by=user(), keyid=signer.public_key.keyid) for text in waive or ()]
     with progress() as report:
         result = measure(
             folder,
             data=data,
-            signer=signing_key(),
+            signer=signer,
             target=target,
             device=device,
             options=stated(text_column=text_column, label_column=label_column) or None,
             show_examples=show_examples,
             reference=_audited(reference, registry, key) if reference else None,
+            gate=gate,
+            waivers=waivers,
+            parent_data=parent_data,
             report=report,
         )
     if json:
@@ -88,6 +111,8 @@ def verify(
                 "agreement": result.agreement,
                 "convergence": _convergence(result),
                 "not_compared": result.not_compared,
+                "gate": str(result.claim.gate) if result.claim else None,
+                "waivers": result.claim.waivers if result.claim else (),
             }
         )
     else:
@@ -102,10 +127,21 @@ def verify(
             typer.echo(f"convergence {result.not_compared}")
         for reason in result.reasons:
             typer.echo(f"  {reason}")
-        if result.certified:
+        if result.certified and result.claim is not None:
+            _tell_waivers(result.claim.waivers, waivers)
             note(f"Card: {result.snapshot / 'README.md'}")
     if not result.ok:
         raise typer.Exit(1)
+
+
+def _tell_waivers(needed: "Sequence[Waiver]", asked: "Sequence[Waiver]") -> None:
+    from .output import note
+
+    for waiver in needed:
+        typer.echo(f"  waived, and on the card for good: {waiver.kind}: {waiver.reason}")
+    for waiver in asked:
+        if waiver not in needed:
+            note(f"Nothing of the kind {waiver.kind!r} speaks against it: that waiver was left out.")
 
 
 def _convergence(result: "Verified") -> "Convergence | None":

@@ -209,3 +209,18 @@ def test_import_of_a_pickle_is_refused(roadworthy: Command, tmp_path: Path) -> N
     assert answer.code == 2
     assert not (tmp_path / "was-run").exists()
     assert "team/evil" not in roadworthy("models").out
+
+
+def test_gates_and_waivers_are_read_before_anything_is_measured(roadworthy: Command, place: Place) -> None:
+    """Bad input, with what can be written; exit code 2."""
+    gate = roadworthy("verify", place.run, "--data", place.data, "--gate", "points")
+    assert (gate.code, "Expected point, lower-bound, or non-inferior with a margin" in gate.err) == (2, True), gate.err
+    waive = roadworthy("verify", place.run, "--data", place.data, "--waive", "digest=because")
+    assert (waive.code, "cannot waive 'digest'" in waive.err) == (2, True), waive.err
+
+
+def test_publish_may_ask_for_a_stricter_gate(roadworthy: Command, place: Place) -> None:
+    """A comparison with a parent that answered the same examples: the draft it began with did not."""
+    answer = roadworthy("publish", place.run, "team/xrays@2.0.0", "--gate", "non-inferior=0.01", "--json")
+    assert answer.code == 1
+    assert "there is no parent that answered the same examples" in answer.json["reasons"][0]
