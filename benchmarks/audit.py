@@ -59,13 +59,16 @@ def main() -> None:
         os.environ["ROADWORTHY_HOME"] = str(root / "home")
         certified = real_snapshot(root)
         measured: dict[str, Any] = {}
+        load = [round(os.getloadavg()[0], 2)]
         for name, with_parent in (("alone", False), ("with_parent", True)):
             large = large_version(certified, root / name, with_parent=with_parent)
             measured[name] = audited(large, asked.times)
             print(name, measured[name], flush=True)
+        load.append(round(os.getloadavg()[0], 2))
         measured["registry"] = whole_registry(certified, root, asked.versions)
         print("registry", measured["registry"], flush=True)
-    document = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine("cpu"), "measured": measured}
+    date = time.strftime("%Y-%m-%d", time.gmtime())
+    document = {"date": date, "machine": machine("cpu"), "load": load, "measured": measured}
     asked.results.mkdir(parents=True, exist_ok=True)
     (asked.results / "audit-cpu.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     (asked.results / "audit-cpu.md").write_text(as_markdown(document), encoding="utf-8")
@@ -173,23 +176,30 @@ def audited(folder: Path, times: int) -> dict[str, Any]:
         subprocess.run(command, check=True, capture_output=True)
 
     whole = {"audit": lambda: audit(folder, keys), "command": as_command}
-    timed = {name: [seconds(call) for _ in range(times)] for name, call in whole.items()}
+    timed = {name: [timed_call(call) for _ in range(times)] for name, call in whole.items()}
     steps: dict[str, list[float]] = {}
     for _ in range(times):
         for name, spent in steps_of(folder, keys):
             steps.setdefault(name, []).append(spent)
     return {
         "n": times,
-        **{name: {"median": round(median(t), 3), "max": round(max(t), 3)} for name, t in timed.items()},
+        **{name: in_short(calls) for name, calls in timed.items()},
         "steps": {name: round(median(t), 3) for name, t in steps.items()},
     }
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
-    began = time.perf_counter()
+def timed_call(call: Callable[[], object]) -> tuple[float, float]:
+    """(seconds, seconds of a processor) of a call, of the processes that it starts and ends too."""
+    before, began = os.times(), time.perf_counter()
     call()
-    return time.perf_counter() - began
+    spent, after = time.perf_counter() - began, os.times()
+    return spent, sum(after[:4]) - sum(before[:4])
+
+
+def in_short(calls: list[tuple[float, float]]) -> dict[str, float]:
+    """Median and maximum of the seconds, median of the processor's."""
+    spent, cpu = zip(*calls, strict=True)
+    return {"median": round(median(spent), 3), "max": round(max(spent), 3), "cpu": round(median(cpu), 2)}
 
 
 def steps_of(folder: Path, keys: Any) -> Iterator[tuple[str, float]]:
@@ -259,8 +269,8 @@ def as_markdown(document: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in on["libraries"].items())
     steps = "\n".join(f"| {name} | {alone['steps'][name]} | {both['steps'][name]} |" for name in alone["steps"])
     totals = "\n".join(
-        f"| **{title}** | **{alone[name]['median']}** (max {alone[name]['max']}) | "
-        f"**{both[name]['median']}** (max {both[name]['max']}) |"
+        f"| **{title}** | **{alone[name]['median']}** (max {alone[name]['max']}; processor {alone[name]['cpu']}) | "
+        f"**{both[name]['median']}** (max {both[name]['max']}; processor {both[name]['cpu']}) |"
         for name, title in (
             ("audit", "all of it, in a warm process"),
             ("command", "`roadworthy audit DIR`, started anew"),
@@ -296,7 +306,8 @@ all of them took {whole["certify_and_publish"]} s.
   everything else is replayed for each version.
 - **Not in it**: hashing large weights, which goes at the speed of the disk.
 - **Machine**: {on["os"]}, {on["cpu"]}, {cores} cores, {on["threads"]} threads, {on["memory_gib"]} GiB; Python
-  {on["python"]}, {versions}.
+  {on["python"]}, {versions}. Load before the two parts: {document["load"][0]} and {document["load"][1]}; a processor's
+  seconds are those of one core, whatever else it did.
 
 Again: `pip install ".[bench]" && python benchmarks/audit.py`
 """

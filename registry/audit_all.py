@@ -43,6 +43,12 @@ def audit_registry(
     Raises:
         InputError: the policy is not understood.
         StorageError: the registry cannot be listed.
+
+    Example:
+        >>> from roadworthy.registry import audit_registry, open_registry, trusted_keys
+        >>> log, versions = audit_registry(open_registry("registry"), keys=trusted_keys())
+        >>> log.ok, all(version.ok for version in versions)
+        (True, True)
     """
     rules = in_force(policy)
     log = audit_log(registry, keys)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from securesystemslib.signer import Key
 
+from roadworthy.model_cards.errors import CheckError
+
 from . import chain, layout, log, log_memory
 from .chain import Chain, Link, Seen
 from .manifest import Manifest
@@ -41,6 +43,11 @@ def audit_log(registry: Registry, keys: Sequence[Key]) -> LogAudit:
 
     Raises:
         StorageError: the registry, or this machine's memory of it, cannot be read.
+
+    Example:
+        >>> from roadworthy.registry import audit_log, open_registry, trusted_keys
+        >>> audit_log(open_registry("registry"), trusted_keys()).ok
+        True
     """
     seen = log_memory.recall(registry.location)
     # The documents first: what is published meanwhile is announced before it is there.
@@ -49,13 +56,33 @@ def audit_log(registry: Registry, keys: Sequence[Key]) -> LogAudit:
     if read.head is None and not read.problems and seen is None:
         return LogAudit(checks=("the registry keeps no log yet",), reasons=(), chain=read, stored=stored)
     waiting = chain.pending(read, stored)
-    reasons = (*read.problems, *chain.unannounced(read, stored), *chain.rolled_back(read, seen, waiting))
+    noticed = tuple(f"{reason}. {_anew(registry)}" for reason in chain.rolled_back(read, seen, waiting))
+    reasons = (*read.problems, *chain.unannounced(read, stored), *noticed)
     if reasons or read.head is None:
         return LogAudit(checks=(), reasons=reasons, chain=read, stored=stored)
     log_memory.remember(
         registry.location, Seen(number=read.head.entry.number, sha256=read.head.sha256, pending=waiting)
     )
     return LogAudit(checks=tuple(_told(read, waiting)), reasons=(), chain=read, stored=stored)
+
+
+def refuse_rolled_back(registry: Registry, what: str) -> None:
+    """Looks, in two entries of its log, whether the registry goes on from what this machine has seen.
+
+    Raises:
+        CheckError: it does not; ``what`` is not done then.
+        StorageError: the registry, or this machine's memory of it, cannot be read.
+    """
+    seen = log_memory.recall(registry.location)
+    if seen is None:
+        return
+    reasons = tuple(chain.rolled_back(log.read_entries(registry.store, [seen.number]), seen))
+    if reasons:
+        raise CheckError(f"{what}: {reasons[0]}. {_anew(registry)}", reasons)
+
+
+def _anew(registry: Registry) -> str:
+    return f"If you have made that registry anew yourself, remove {log_memory.memory_of(registry.location)}"
 
 
 def _told(read: Chain, waiting: Sequence[int]) -> list[str]:

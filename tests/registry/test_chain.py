@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from securesystemslib.signer import CryptoSigner, Key
 
-from roadworthy.model_cards.errors import StorageError
+from roadworthy.model_cards.errors import CheckError, StorageError
 from roadworthy.registry import (
     MemoryStore,
     Registry,
@@ -21,6 +21,7 @@ from roadworthy.registry import (
     log,
     open_registry,
     publish,
+    pull,
     signing_key,
 )
 from roadworthy.registry.log_memory import memory_of
@@ -140,7 +141,7 @@ def test_an_entry_in_another_place_is_found(three: Registry, keys: Keys) -> None
     assert any("log entry 6 is entry 2: it was moved" in reason for reason in audit_log(three, keys).reasons)
 
 
-def test_a_tail_that_was_cut_off_is_noticed_by_who_has_seen_it(three: Registry, keys: Keys) -> None:
+def test_a_tail_that_was_cut_off_is_noticed_by_who_has_seen_it(three: Registry, keys: Keys, tmp_path: Path) -> None:
     """With the version and the move that it announced: the rest is a whole, true, older registry."""
     assert audit_log(three, keys).ok
     for key in ("log/00000006.json", "log/00000005.json", "versions/demo/x/1.2.0.json"):
@@ -150,19 +151,24 @@ def test_a_tail_that_was_cut_off_is_noticed_by_who_has_seen_it(three: Registry, 
     reasons = audit_log(three, keys).reasons
     assert reasons == (
         "the log has 4 entries, and this machine has seen 6: it was cut off, or the registry was put back to an "
-        "earlier state",
+        f"earlier state. If you have made that registry anew yourself, remove {memory_of(three.location)}",
     )
+    with pytest.raises(CheckError, match=r"demo/x@1\.1\.0 was not pulled: the log has 4 entries, and this machine has"):
+        pull(three, "demo/x", keys=keys, to=tmp_path / "here")
+    assert not (tmp_path / "here").exists()
     # Who comes new cannot know.
     memory_of(three.location).unlink()
     assert audit_log(three, keys).ok
+    assert pull(three, "demo/x", keys=keys, to=tmp_path / "here").is_dir()
 
 
 def test_an_alias_that_was_put_back_is_noticed(three: Registry, keys: Keys) -> None:
     """Its last move was deleted and the log left as it was: harmless to a new reader, not to one that saw it."""
     assert audit_log(three, keys).ok
     remove(three, "aliases/demo/x/latest/00000003.json")
-    assert audit_log(three, keys).reasons == (
-        "what log entry 6 announced (alias of demo/x@latest) was there when this machine looked last, and is gone",
+    (reason,) = audit_log(three, keys).reasons
+    assert reason.startswith(
+        "what log entry 6 announced (alias of demo/x@latest) was there when this machine looked last, and is gone. "
     )
     memory_of(three.location).unlink()
     found = audit_log(three, keys)
@@ -181,6 +187,8 @@ def test_a_log_that_was_written_anew_is_noticed(three: Registry, candidate: Any,
     for version in ("2.0.0", "2.1.0", "2.2.0"):
         publish(three, folder, f"demo/x@{version}", keys=keys)
     (reason,) = audit_log(three, keys).reasons
+    with pytest.raises(CheckError, match="log entry 6 is another"):
+        pull(three, "demo/x", keys=keys, to=home() / "here")
     assert reason.startswith("log entry 6 is another than this machine has seen: expected sha256 ")
 
 
