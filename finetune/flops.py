@@ -6,6 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from roadworthy.model_cards.flops import Flops
 
+from .inputs import Inputs
 from .open_model import Opened
 
 _FEWEST = 2  # of tokens, or of whatever a batch may have any number of: a text has its first and its last token
@@ -16,16 +17,20 @@ def count_flops(opened: Opened, device: torch.device) -> Flops | None:
 
     What torch's counter has no formula for is left out, so that the figure is a lower bound.
     """
-    inputs = opened.task.example(opened.config, 1, device)
-    model = opened.task.traceable(opened.model)
-    small = inputs.tensors
-    for dimension in sorted(inputs.variable.keys() - {0}):
-        small = tuple(tensor.narrow(dimension, 0, min(_FEWEST, tensor.shape[dimension])) for tensor in small)
     try:
-        counted = Flops(example=_count(model, inputs.tensors), least=_count(model, small))
-    except (NotImplementedError, RuntimeError, TypeError, ValueError):  # a model of another package, as it likes
-        return None
+        inputs = opened.task.example(opened.config, 1, device)
+        model = opened.task.traceable(opened.model)
+        counted = Flops(example=_count(model, inputs.tensors), least=_count(model, _smallest(inputs)))
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        return None  # a task or a model of another package, as it likes
     return counted if counted.least > 0 else None
+
+
+def _smallest(inputs: Inputs) -> tuple[torch.Tensor, ...]:
+    tensors = inputs.tensors
+    for dimension in sorted(inputs.variable.keys() - {0}):
+        tensors = tuple(tensor.narrow(dimension, 0, min(_FEWEST, tensor.shape[dimension])) for tensor in tensors)
+    return tensors
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 from securesystemslib.signer import Key
@@ -109,12 +110,23 @@ def _in_processes(
     # Forked from a process that draws a progress bar in a thread, a child might inherit a lock that nobody opens.
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=fresh, initializer=_begin, initargs=(audited,)) as pool:
-        waiting: list[Future[VersionAudit]] = [pool.submit(_audit_here, found) for found in read]
+        with _interrupts_held():
+            waiting: list[Future[VersionAudit]] = [pool.submit(_audit_here, found) for found in read]
         try:
             for future in waiting:
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """What is started in here stays deaf to interruptions: they mean the process that waits for it, which ends it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _here: Callable[[Manifest | VersionAudit], VersionAudit]
@@ -123,8 +135,6 @@ _here: Callable[[Manifest | VersionAudit], VersionAudit]
 def _begin(audited: Callable[[Manifest | VersionAudit], VersionAudit]) -> None:
     """In a process of the pool: what it audits with, sent once."""
     global _here
-    # Whoever interrupts means the process that waits for this one, and that one ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _here = audited
 
 

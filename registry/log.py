@@ -16,6 +16,8 @@ from .keys import key_at_hand, user
 from .reference import Reference
 from .store import Store
 
+_LOGGED: tuple[layout.Kind, ...] = ("versions", "aliases")
+
 
 def announce(
     store: Store,
@@ -58,7 +60,7 @@ def digests(store: Store) -> dict[str, str]:
 
 def logged(store: Store) -> list[str]:
     """The keys of everything stored that a log speaks of: manifests of versions, moves of aliases."""
-    return [*layout.documents(store, "versions"), *layout.documents(store, "aliases")]
+    return [key for kind in _LOGGED for key in layout.documents(store, kind)]
 
 
 def _append(
