@@ -55,7 +55,7 @@ def audit(
     reference = _named(subject, as_, policy)
     if not is_folder(subject):
         done = audit_version(open_registry(registry), subject, keys=keys, policy=policy_of(policy))
-        _tell(done.audit, done.checks, done.reasons, json)
+        _tell(done.audit, done.checks, done.reasons, done.not_counted, json)
         return
     folder = packaged_in(Path(subject))
     if (folder / "verification.json").is_file():
@@ -78,10 +78,16 @@ def _audit_folder(
         missing = unmet(policy_of(policy), reference, result.certificate, result.signers, keys)
         reasons += missing
         checks += [] if missing else [f"the policy {policy} is met by {reference}"]
-    _tell(result, checks, reasons, json)
+    _tell(result, checks, reasons, (), json)
 
 
-def _tell(result: "Audit | None", checks: "Sequence[str]", reasons: "Sequence[str]", json: bool) -> None:
+def _tell(
+    result: "Audit | None",
+    checks: "Sequence[str]",
+    reasons: "Sequence[str]",
+    not_counted: "Sequence[str]",
+    json: bool,
+) -> None:
     from .output import emit, metric_document, metric_line
 
     ok = not reasons
@@ -92,6 +98,7 @@ def _tell(result: "Audit | None", checks: "Sequence[str]", reasons: "Sequence[st
                 "ok": ok,
                 "reasons": reasons,
                 "checks": checks,
+                "not_counted": not_counted,
                 "metric": metric_document(metric),
                 "signers": result.signers if result is not None else (),
             }
@@ -101,6 +108,8 @@ def _tell(result: "Audit | None", checks: "Sequence[str]", reasons: "Sequence[st
             typer.echo(f"  ✓ {line}")
         for line in reasons:
             typer.echo(f"  ✗ {line}")
+        for line in not_counted:
+            typer.echo(f"  · {line}")
         typer.echo(f"{'yes' if ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}")
     if not ok:
         raise typer.Exit(1)

@@ -69,7 +69,9 @@ def _import(to: "Registry", file: Path, keys: Any, policy: Path | None, json: bo
         found.append(done)
         if not json:
             came = "was there already" if done.was_there else f"imported (commit {done.manifest.commit[:12]})"
-            typer.echo(f"{reference} {came}; {done.records} performance records came with it")
+            typer.echo(
+                f"{reference} {came}; with it {done.records} performance records, {done.attestations} attestations"
+            )
             for reason in done.left_out:
                 typer.echo(f"  left out: {reason}")
     if json:
@@ -82,5 +84,6 @@ def _document(done: "Replicated") -> dict[str, Any]:
         "commit": done.manifest.commit,
         "was_there": done.was_there,
         "records": done.records,
+        "attestations": done.attestations,
         "left_out": done.left_out,
     }

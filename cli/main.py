@@ -6,6 +6,7 @@ import sys
 import typer
 
 from . import (
+    alias,
     audit,
     bench,
     bundle,
@@ -44,6 +45,7 @@ for command in (
     audit,
     diff,
     publish,
+    alias,
     bench,
     export,
     bundle,

@@ -20,6 +20,7 @@ A version is immutable and never partly visible; its bytes are hashed on the way
 
 from .admission import admission
 from .aliases import Move
+from .attestations import Attested, attest, attestations
 from .audit_all import audit_registry
 from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
@@ -30,9 +31,11 @@ from .keys import export_key, home, list_keys, new_key, signing_key, trusted_key
 from .log_audit import LogAudit, audit_log
 from .manifest import Manifest
 from .memory_store import MemoryStore
+from .parties import Party, agreeing, parties, spread, verifiers
 from .performance import Recorded, add_performance, performance
-from .policy import Policy, Rule, Signer, signers_of, violations
-from .policy_file import home_policy, load_policy, unmet
+from .policy import Policy, Rule, Signer, Verifiers, signers_of, violations
+from .policy_file import home_policy, load_policy, unmet, without_verifiers
+from .promotion import promote
 from .publish import Published, import_draft, publish
 from .pull import pull
 from .reference import Reference, Version
@@ -40,11 +43,13 @@ from .registry import Registry, open_registry
 from .replicate import Replicated, replicate
 from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, TimeToSolution, models, show
+from .signers import signer
 from .store import Store
 from .trust import distrust_key, trust_key
 from .version_audit import VersionAudit, audit_version
 
 __all__ = [
+    "Attested",
     "Details",
     "Entry",
     "ExistsError",
@@ -56,6 +61,7 @@ __all__ = [
     "MemoryStore",
     "Move",
     "Objection",
+    "Party",
     "Policy",
     "Published",
     "Recorded",
@@ -67,10 +73,14 @@ __all__ = [
     "Signer",
     "Store",
     "TimeToSolution",
+    "Verifiers",
     "Version",
     "VersionAudit",
     "add_performance",
     "admission",
+    "agreeing",
+    "attest",
+    "attestations",
     "audit_log",
     "audit_registry",
     "audit_version",
@@ -85,17 +95,23 @@ __all__ = [
     "new_key",
     "open_bundle",
     "open_registry",
+    "parties",
     "performance",
+    "promote",
     "publish",
     "pull",
     "replicate",
     "rotate_key",
     "show",
+    "signer",
     "signers_of",
     "signing_key",
+    "spread",
     "trust_key",
     "trusted_keys",
     "unmet",
+    "verifiers",
     "violations",
+    "without_verifiers",
     "write_bundle",
 ]

@@ -24,7 +24,7 @@ def admission(
 
     ``reference`` says which version it is to be, for a policy goes by namespace; ``keys`` are by default those that
     this home trusts. What has no certificate is admitted only as ``team/name@main``, and where a policy's rule allows
-    drafts.
+    drafts. The second parties that a policy demands are asked for where a version is pulled: a folder has none.
 
     The check raises:
         CheckError: the audit fails or the policy is not met; its ``reasons`` say why.

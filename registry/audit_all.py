@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from securesystemslib.signer import Key
@@ -146,9 +147,4 @@ def _with_entry(log: LogAudit, found: Manifest | VersionAudit, outcome: VersionA
     if isinstance(found, VersionAudit):
         return outcome
     checks, reasons = entry_checks(log, found)
-    return VersionAudit(
-        reference=outcome.reference,
-        audit=outcome.audit,
-        checks=(*outcome.checks, *checks),
-        reasons=(*outcome.reasons, *reasons),
-    )
+    return replace(outcome, checks=(*outcome.checks, *checks), reasons=(*outcome.reasons, *reasons))

@@ -1,7 +1,7 @@
 """Bundles: one version in one tar file, to be carried to where no network goes.
 
 The members are the keys of a store (`layout`), so that a bundle is read as the registry it was taken from: manifest,
-files and performance records byte for byte, with their digests and signatures.
+files, performance records and attestations byte for byte, with their digests and signatures.
 """
 
 import io
@@ -44,7 +44,7 @@ def write_bundle(
     keys: Sequence[Key],
     progress: Progress | None = None,
 ) -> Manifest:
-    """Writes a version, certified by one of ``keys``, with its performance records into the new tar file ``file``.
+    """Writes a version, certified by one of ``keys``, with what others measured of it, into the new tar file ``file``.
 
     Equal versions with equal records give equal bytes. A kill leaves ``.NAME.partial`` beside it and no ``file``.
 
@@ -108,8 +108,12 @@ def _parts(registry: Registry, made: Manifest, meter: Meter) -> Iterator[tuple[s
         with registry.open(file, made.reference) as stream:
             yield key, file.size, _Whole(CheckedReader(stream, file, f"{file.path} of {made.reference}", meter.passed))
     version = made.reference.selector
-    records = layout.documents(registry.store, "performance", made.namespace, made.name, version)
-    for key in (*records, layout.key("versions", made.namespace, made.name, version)):
+    place = (made.namespace, made.name, version)
+    beside = (
+        *layout.documents(registry.store, "performance", *place),
+        *registry.store.list("/".join(("attestations", *place)) + "/"),
+    )
+    for key in (*beside, layout.key("versions", *place)):
         with registry.store.open(key) as stream:
             data = stream.read()
         yield key, len(data), io.BytesIO(data)

@@ -1,6 +1,6 @@
 """What is asked of a snapshot before it becomes a version: audit, intake, gate, its parent, and the policy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from securesystemslib.signer import Key
@@ -12,15 +12,25 @@ from roadworthy.model_cards.gate import Gate
 
 from . import intake
 from .gate import decide
+from .policy import Verifiers
 from .policy_file import Asked, unmet
 from .reference import Reference
 from .registry import Registry
 
 
 def inspected(
-    registry: Registry, folder: Path, wanted: Reference, *, keys: Sequence[Key], policy: Asked, gate: Gate | None
+    registry: Registry,
+    folder: Path,
+    wanted: Reference,
+    *,
+    keys: Sequence[Key],
+    policy: Asked,
+    gate: Gate | None,
+    verifiers: Callable[[], Verifiers] | None = None,
 ) -> tuple[Audit, Certificate]:
     """The audit of ``folder``, and its certificate, if it may become the version ``wanted`` of ``registry``.
+
+    ``verifiers`` as in `policy.violations`: by default no second party is asked for.
 
     Raises:
         CheckError: it may not; the ``reasons`` are all there are.
@@ -31,7 +41,7 @@ def inspected(
     outcome = audit(folder, keys)
     reasons = (*decide(outcome, objections, gate), *_of_parent(registry, outcome))
     if outcome.certificate is not None:
-        reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys)
+        reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys, verifiers)
     if reasons or outcome.certificate is None:
         more = f" ({len(reasons) - 1} more below)" if len(reasons) > 1 else ""
         raise CheckError(f"{wanted} was not published: {reasons[0]}{more}.", reasons)

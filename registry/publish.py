@@ -5,10 +5,11 @@ blobs that were already stored are taken up by the next attempt.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from securesystemslib.signer import Key
@@ -17,12 +18,14 @@ from roadworthy.model_cards.certificate import Certificate, from_statement
 from roadworthy.model_cards.envelope import open_envelope
 from roadworthy.model_cards.errors import CheckError, InputError, StorageError
 from roadworthy.model_cards.gate import Gate
-from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry, list_files
+from roadworthy.model_cards.snapshot import CERTIFICATE, MODEL_SIGNATURE, FileEntry, entry_of, list_files
 
 from . import aliases, intake, layout, log, manifest
 from .errors import ExistsError
 from .inspection import inspected
 from .manifest import Manifest
+from .model_signing import sign_model
+from .policy import Verifiers
 from .policy_file import Asked
 from .reference import DRAFT, LATEST, Reference, Version, check_alias
 from .registry import Registry
@@ -48,13 +51,16 @@ def publish(
     alias: str = LATEST,
     policy: Asked = "home",
     gate: Gate | None = None,
+    model_key: Path | None = None,
     progress: Progress | None = None,
 ) -> Published:
     """Publishes the certified snapshot in ``folder`` as the version ``reference``.
 
     ``latest`` moves to it if it is the highest version, any other ``alias`` always. The certificate must be
     signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one; the figures must pass
-    the gate that the certificate states, and ``gate`` besides.
+    the gate that the certificate states, and ``gate`` besides. Where a policy demands second parties, none is asked
+    for yet, but for an ``alias`` other than ``latest`` (`promote`). ``model_key``: an elliptic-curve private key (PEM),
+    with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -75,7 +81,12 @@ def publish(
         raise InputError(f"cannot publish {wanted}: expected a version, such as {wanted.at('1.0.0')}.")
     check_alias(alias)
     _refuse_existing(registry, wanted, version)
-    outcome, certificate = inspected(registry, folder, wanted, keys=keys, policy=policy, gate=gate)
+    if model_key is not None:
+        sign_model(folder, model_key)
+    # Nobody else can have measured it yet. `latest` may point at it all the same: it says what is newest; any other
+    # alias says what to rely on.
+    nobody = None if alias == LATEST else partial(_nobody_yet, wanted, alias)
+    outcome, certificate = inspected(registry, folder, wanted, keys=keys, policy=policy, gate=gate, verifiers=nobody)
     made = _plan(folder, wanted, certificate, keys)
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
@@ -139,6 +150,14 @@ def import_draft(
         return made.reference
 
 
+def _nobody_yet(wanted: Reference, alias: str) -> Verifiers:
+    return Verifiers(
+        agreeing=(),
+        helps=f"Publish it without --alias {alias}, have it measured (roadworthy verify {wanted} --data DIR --attest), "
+        f"then: roadworthy alias {wanted.at(alias)} {wanted.selector}",
+    )
+
+
 def _refuse_existing(registry: Registry, wanted: Reference, version: Version) -> None:
     versions = registry.versions(wanted.namespace, wanted.name)
     if version not in versions:
@@ -164,11 +183,16 @@ def _plan(folder: Path, wanted: Reference, certificate: Certificate, keys: Seque
         namespace=wanted.namespace,
         name=wanted.name,
         version=wanted.selector,
-        files=tuple(sorted((*certificate.files, signed), key=lambda file: file.path)),
+        files=tuple(sorted({*certificate.files, signed, *_model_signature(folder)}, key=lambda file: file.path)),
         created=_now(),
         certificate_sha256=signed.sha256,
         parent=parent.reference if parent else None,
     )
+
+
+def _model_signature(folder: Path) -> Iterator[FileEntry]:
+    if (folder / MODEL_SIGNATURE).is_file():  # the audit found it to be of these files
+        yield entry_of(folder / MODEL_SIGNATURE, MODEL_SIGNATURE)
 
 
 def _move_aliases(registry: Registry, wanted: Reference, version: Version, alias: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Pulling: the manifest, the signature, the policy, and then every byte, hashed on its way out."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from securesystemslib.signer import Key
@@ -11,6 +12,7 @@ from . import certified, hub_cache, plain_folder
 from .fetch import Meter
 from .log_audit import refuse_rolled_back
 from .manifest import Manifest
+from .parties import verifiers
 from .policy_file import Asked, unmet
 from .reference import DRAFT, LATEST, Reference
 from .registry import Registry
@@ -54,7 +56,8 @@ def pull(
     refuse_rolled_back(registry, f"{found.reference} was not pulled")
     proven = certified.check(registry, found, keys)
     certificate, signers = (proven.certificate, proven.signers) if proven else (None, ())
-    if reasons := unmet(policy, found.reference, certificate, signers, keys):
+    measured_again = partial(verifiers, registry, found.reference, keys)
+    if reasons := unmet(policy, found.reference, certificate, signers, keys, measured_again):
         raise CheckError(f"{found.reference} was not pulled: {reasons[0]}.", reasons)
     meter = Meter(found.total, progress)
     if to is not None:

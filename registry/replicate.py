@@ -10,6 +10,7 @@ from securesystemslib.signer import Key
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError
 
 from . import aliases, layout, log, manifest, plain_folder
+from .attestations import attest, statements
 from .errors import ExistsError
 from .fetch import Meter
 from .inspection import inspected
@@ -23,12 +24,13 @@ from .storing import Progress, store_files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replicated:
-    """What is in the registry now; ``was_there``: the same version had come before. ``records`` were added to it, and
-    ``left_out`` says why others were not."""
+    """What is in the registry now; ``was_there``: the same version had come before. So many performance ``records`` and
+    ``attestations`` were added to it, and ``left_out`` says why others were not."""
 
     manifest: Manifest
     was_there: bool
     records: int
+    attestations: int
     left_out: tuple[str, ...]
 
 
@@ -70,8 +72,15 @@ def replicate(
                 was_there = _is_there(to, found)
     if version == to.versions(wanted.namespace, wanted.name)[-1]:
         aliases.advance(to.store, wanted, version)
-    added, left_out = _records(source, found, to, keys)
-    return Replicated(manifest=found, was_there=was_there, records=added, left_out=left_out)
+    records, doubted = _records(source, found, to, keys)
+    attested, denied = _attestations(source, found, to, keys)
+    return Replicated(
+        manifest=found,
+        was_there=was_there,
+        records=records,
+        attestations=attested,
+        left_out=(*doubted, *denied),
+    )
 
 
 def _is_there(to: Registry, wanted: Manifest) -> bool:
@@ -104,6 +113,22 @@ def _records(source: Registry, made: Manifest, to: Registry, keys: Sequence[Key]
             continue
         try:
             add_performance(to, made.reference, data, keys)
+        except (CheckError, DamagedError) as error:
+            left_out.append(str(error))
+        else:
+            added += 1
+    return added, tuple(left_out)
+
+
+def _attestations(source: Registry, made: Manifest, to: Registry, keys: Sequence[Key]) -> tuple[int, tuple[str, ...]]:
+    """Adds what second parties state and is not there yet, each held against its evidence and the trusted keys again."""
+    there = {envelope for envelope, _ in statements(to, made)}
+    added, left_out = 0, []
+    for envelope, evidence in statements(source, made):
+        if envelope in there:
+            continue
+        try:
+            attest(to, made.reference, envelope, evidence, keys)
         except (CheckError, DamagedError) as error:
             left_out.append(str(error))
         else:

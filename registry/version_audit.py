@@ -3,20 +3,24 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from securesystemslib.signer import Key
 
 from roadworthy.model_cards.audit import Audit, audit
 from roadworthy.model_cards.errors import StorageError
+from roadworthy.model_cards.metric import told
 from roadworthy.model_cards.snapshot import FileEntry
 
 from . import layout
+from .attestations import Attested, attestations
 from .checked import CheckedReader
 from .folder_store import FolderStore
 from .log_audit import LogAudit, audit_log
 from .manifest import Manifest
+from .parties import verifiers
 from .policy_file import Asked, in_force, unmet
 from .reference import Reference
 from .registry import Registry
@@ -24,12 +28,16 @@ from .registry import Registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionAudit:
-    """The outcome for one version, by its reference: the audit, what it passed and what speaks against it."""
+    """The outcome for one version, by its reference: the audit, what it passed and what speaks against it.
+
+    ``not_counted``: what was said of it by those who do not count here.
+    """
 
     reference: str
     audit: Audit | None
     checks: tuple[str, ...]
     reasons: tuple[str, ...]
+    not_counted: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -81,9 +89,8 @@ def audit_version(
         return done
     log = audit_log(registry, keys)
     checks, reasons = entry_checks(log, found)
-    return VersionAudit(
-        reference=done.reference,
-        audit=done.audit,
+    return replace(
+        done,
         checks=(*done.checks, *checks),
         reasons=(*done.reasons, *log.reasons, *(reason for reason in reasons if reason not in log.reasons)),
     )
@@ -101,14 +108,31 @@ def audit_manifest(
         _lay_out(registry, found, folder)
         done = audit(folder, keys, files=found.files)
     rules = in_force(policy)
-    missing = unmet(rules, found.reference, done.certificate, done.signers, keys)
+    measured_again = partial(verifiers, registry, found.reference, keys)
+    missing = unmet(rules, found.reference, done.certificate, done.signers, keys, measured_again)
     met = () if rules is None or missing else (f"the policy {rules.source} is met by {found.reference}",)
+    said = [_attested(one) for one in attestations(registry, found.reference, keys)]
     return VersionAudit(
         reference=str(found.reference),
         audit=done,
-        checks=(*done.checks, *met),
-        reasons=(*done.reasons, *missing),
+        checks=(*done.checks, *met, *(line for sign, line in said if sign == "✓")),
+        reasons=(*done.reasons, *missing, *(line for sign, line in said if sign == "✗")),
+        not_counted=tuple(line for sign, line in said if sign == "·"),
     )
+
+
+def _attested(one: Attested) -> tuple[str, str]:
+    """What an audit says of an attestation, behind ✓; behind ✗ where somebody whose key counts has measured otherwise,
+    or what they said was changed; behind · where nobody who counts here has said it."""
+    what = f"attestation {one.name}"
+    if one.attestation is None:
+        return ("✗" if one.contradicts else "·"), f"{what} does not count: {one.problem}"
+    metric = one.attestation.metric
+    measured = f"{metric.name} {told(metric.name, metric.value)}"
+    if one.apart:
+        return "✗", f"{what} disagrees, with {measured}: {one.apart[0]}"
+    kept = "no tolerance is known for its protocol" if one.apart is None else "within tolerance"
+    return "✓", f"{what}: {measured} and its agreement recomputed from its own evidence; {kept}"
 
 
 def entry_checks(log: LogAudit, found: Manifest) -> tuple[tuple[str, ...], tuple[str, ...]]:
