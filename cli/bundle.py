@@ -70,7 +70,7 @@ def _import(to: "Registry", file: Path, keys: Any, policy: Path | None, json: bo
         if not json:
             came = "was there already" if done.was_there else f"imported (commit {done.manifest.commit[:12]})"
             typer.echo(
-                f"{reference} {came}; with it {done.records} performance records, {done.attestations} attestations"
+                f"{reference} {came}; beside it {done.records} records of speed, {done.attestations} attestations"
             )
             for reason in done.left_out:
                 typer.echo(f"  left out: {reason}")

@@ -121,7 +121,7 @@ def _records(source: Registry, made: Manifest, to: Registry, keys: Sequence[Key]
 
 
 def _attestations(source: Registry, made: Manifest, to: Registry, keys: Sequence[Key]) -> tuple[int, tuple[str, ...]]:
-    """Adds what second parties state and is not there yet, each held against its evidence and the trusted keys again."""
+    """Adds the statements of second parties that are not there yet, each held against its evidence again."""
     there = {envelope for envelope, _ in statements(to, made)}
     added, left_out = 0, []
     for envelope, evidence in statements(source, made):

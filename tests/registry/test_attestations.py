@@ -20,6 +20,7 @@ from roadworthy.registry import (
     Registry,
     attest,
     attestations,
+    audit_log,
     import_draft,
     publish,
     pull,
@@ -77,7 +78,7 @@ def changed(registry: Registry, key: str, change: Callable[[bytes], bytes]) -> N
 def test_a_second_partys_measurement_is_listed_and_the_version_stays(
     registry: Registry, published: Path, bob: CryptoSigner, tmp_path: Path
 ) -> None:
-    """Two keys more in the store; manifest, commit and what is pulled are what they were."""
+    """Two documents and an entry of the log more; manifest, commit and what is pulled are what they were."""
     keys = trusted_keys()
     before, commit = stored(registry), registry.resolve(VERSION).commit
     assert attestations(registry, VERSION, keys) == ()
@@ -85,7 +86,14 @@ def test_a_second_partys_measurement_is_listed_and_the_version_stays(
     name = attest(registry, "demo/x@latest", envelope, proof, keys)
     assert name == f"{bob.public_key.keyid[:16]}-00000001"
     after = stored(registry)
-    assert after == before | {f"{PLACE}{name}.json": envelope, f"{PLACE}{name}.jsonl": proof}
+    announced = next(key for key in after if key.startswith("log/") and key not in before)
+    assert after == before | {
+        f"{PLACE}{name}.json": envelope,
+        f"{PLACE}{name}.jsonl": proof,
+        announced: after[announced],
+    }
+    (link,) = [link for link in audit_log(registry, keys).chain.links if link.entry.what == "attest"]
+    assert [document.path for document in link.documents] == [f"{PLACE}{name}.json"]
     assert registry.resolve(VERSION).commit == commit
     (found,) = attestations(registry, VERSION, keys)
     assert (found.name, found.signers, found.problem, found.agrees) == (name, (bob.public_key.keyid,), None, True)

@@ -16,15 +16,23 @@ from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, 
 from roadworthy.registry import (
     Manifest,
     Registry,
+    attest,
+    attestations,
+    distrust_key,
     home,
     import_draft,
     open_bundle,
     open_registry,
     publish,
+    pull,
     replicate,
     signing_key,
+    trust_key,
+    trusted_keys,
     write_bundle,
 )
+
+from .second_party import measured
 
 
 @pytest.fixture
@@ -226,3 +234,25 @@ def test_a_kill_leaves_no_bundle(registry: Registry, version: Manifest, tmp_path
     )
     assert done.returncode == -signal.SIGKILL
     assert [path.name for path in tmp_path.glob("*x.tar*")] == [".x.tar.partial"]
+
+
+def test_what_second_parties_measured_comes_along(
+    registry: Registry, version: Manifest, island: Registry, tmp_path: Path
+) -> None:
+    """Where their key counts; where it does not, it is told and left out, and the version comes all the same."""
+    bob = signing_key(tmp_path / "bob")
+    trust_key(tmp_path / "bob/keys/ed25519.pub", name="bob")
+    folder = pull(registry, "demo/x", keys=trusted_keys(), to=tmp_path / "pulled")
+    attest(registry, "demo/x", *measured(folder, bob), trusted_keys())
+    write_bundle(registry, "demo/x", tmp_path / "x.tar", keys=trusted_keys())
+    done = replicate(open_bundle(tmp_path / "x.tar"), "demo/x@1.0.0", island, keys=trusted_keys())
+    assert (done.attestations, done.left_out) == (1, ())
+    assert [one.attestation for one in attestations(island, "demo/x", trusted_keys())] == [
+        one.attestation for one in attestations(registry, "demo/x", trusted_keys())
+    ]
+    assert replicate(open_bundle(tmp_path / "x.tar"), "demo/x@1.0.0", island, keys=trusted_keys()).attestations == 0
+    distrust_key("bob", reason="left")
+    elsewhere = open_registry(tmp_path / "elsewhere")
+    done = replicate(open_bundle(tmp_path / "x.tar"), "demo/x@1.0.0", elsewhere, keys=trusted_keys())
+    assert done.attestations == 0
+    assert len(done.left_out) == 1
