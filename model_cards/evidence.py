@@ -4,12 +4,18 @@ On disk: JSON Lines in canonical form, sorted by id, so that equal evidence is e
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import canonical
 from .errors import DamagedError
+
+_CLASS = rb"(0|[1-9][0-9]{0,8})"
+_CLASSIFIED = re.compile(
+    rb'\{"confidence":([0-9]\.[0-9]+),"id":"([0-9a-f]+)","prediction":' + _CLASS + rb',"truth":' + _CLASS + rb"\}"
+)
 
 # What was right, and what the model said: a label, an answer's text, a list of boxes, a number.
 Answer = Any
@@ -48,6 +54,24 @@ def load(data: bytes) -> tuple[Row, ...]:
 
 
 def _row(line: bytes, number: int) -> Row:
+    return _classified(line) or _any_row(line, number)
+
+
+def _classified(line: bytes) -> Row | None:
+    """The row of a classifier in the form that almost all of them have; ``None`` leaves it to `_any_row`, which reads
+    the same row from it, in three times the time."""
+    found = _CLASSIFIED.fullmatch(line)
+    if found is None:
+        return None
+    told, identity, prediction, truth = found.groups()
+    confidence = float(told)
+    # As for every number in canonical form, there is one spelling; a whole one, or one with an exponent, has another.
+    if repr(confidence).encode() != told or told.endswith(b".0"):
+        return None
+    return Row(id=identity.decode(), truth=int(truth), prediction=int(prediction), confidence=confidence)
+
+
+def _any_row(line: bytes, number: int) -> Row:
     fields = canonical.parse(line, f"evidence line {number}")
     if not isinstance(fields, dict) or set(fields) != {"id", "truth", "prediction", "confidence"}:
         found = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
