@@ -4,6 +4,7 @@ On disk: JSON Lines in canonical form, sorted by id, so that equal evidence is e
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,11 @@ from . import canonical
 from .errors import DamagedError
 
 _FIELDS = frozenset({"id", "truth", "prediction", "confidence"})
+_CLASS = rb"(0|[1-9][0-9]{0,8})"
+_CLASSIFIED = re.compile(
+    rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)"(?:,"log_likelihood":(0|-[0-9]+(?:\.[0-9]+)?))?'
+    rb',"prediction":' + _CLASS + rb',"truth":' + _CLASS + rb"\}"
+)
 
 # What was right, and what the model said: a label, an answer's text, a list of boxes, a number.
 Answer = Any
@@ -56,6 +62,34 @@ def load(data: bytes) -> tuple[Row, ...]:
 
 
 def _row(line: bytes, number: int) -> Row:
+    return _classified(line) or _any_row(line, number)
+
+
+def _classified(line: bytes) -> Row | None:
+    """The row of a classifier in the form that almost all of them have; ``None`` leaves it to `_any_row`, which reads
+    the same row from it, in three times the time."""
+    found = _CLASSIFIED.fullmatch(line)
+    if found is None:
+        return None
+    told, identity, likelihood, prediction, truth = found.groups()
+    if not _is_canonical(told) or (likelihood is not None and not _is_canonical(likelihood)):
+        return None
+    return Row(
+        id=identity.decode(),
+        truth=int(truth),
+        prediction=int(prediction),
+        confidence=float(told),
+        log_likelihood=None if likelihood is None else float(likelihood),
+    )
+
+
+def _is_canonical(number: bytes) -> bool:
+    # There is one spelling of each; one that needs an exponent is left to who reads every form, and -0 is no number.
+    value = float(number)
+    return repr(value).removesuffix(".0").encode() == number and number != b"-0"
+
+
+def _any_row(line: bytes, number: int) -> Row:
     fields = canonical.parse(line, f"evidence line {number}")
     if not isinstance(fields, dict) or fields.keys() - {"log_likelihood"} != _FIELDS:
         found = sorted(fields) if isinstance(fields, dict) else type(fields).__name__

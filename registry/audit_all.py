@@ -13,14 +13,15 @@ from functools import partial
 
 from securesystemslib.signer import Key
 
-from roadworthy.model_cards.errors import RoadworthyError, StorageError
+from roadworthy.model_cards.errors import RoadworthyError
 from roadworthy.model_cards.snapshot import FileEntry
 
+from . import layout
 from .folder_store import FolderStore
 from .log_audit import LogAudit, audit_log
 from .manifest import Manifest
 from .policy_file import Asked, in_force
-from .reference import DRAFT, Reference
+from .reference import Reference
 from .registry import Registry
 from .version_audit import Blobs, VersionAudit, audit_manifest, entry_checks
 
@@ -60,26 +61,28 @@ def audit_registry(
 def _versions(
     registry: Registry, log: LogAudit, keys: Sequence[Key], rules: Asked, processes: int, progress: Progress
 ) -> Iterator[VersionAudit]:
-    references = [
-        Reference(namespace, name, DRAFT).at(version)
-        for namespace, name in registry.models()
-        for version in registry.versions(namespace, name)
-    ]
-    read = [_resolved(registry, reference) for reference in references]
+    read = [_resolved(registry, reference) for reference in _references(registry)]
     blobs = Blobs(registry)
-    many = processes > 1 and len(references) >= _WORTH_A_PROCESS and isinstance(registry.store, FolderStore)
+    many = processes > 1 and len(read) >= _WORTH_A_PROCESS and isinstance(registry.store, FolderStore)
     _hash_all(blobs, [one for one in read if isinstance(one, Manifest)], processes, progress)
     audited = partial(_audited, registry=registry, keys=keys, rules=rules, blobs=blobs)
     outcomes = _in_processes(audited, read, processes) if many else map(audited, read)
     for number, (found, outcome) in enumerate(zip(read, outcomes, strict=True), start=1):
-        progress("versions audited", number, len(references))
+        progress("versions audited", number, len(read))
         yield _with_entry(log, found, outcome)
+
+
+def _references(registry: Registry) -> list[Reference]:
+    """Everything that lies where versions do, whatever it is, by name and number."""
+    found = [layout.parts(key) for key in layout.documents(registry.store, "versions")]
+    ordered = sorted(found, key=lambda parts: (parts[0], parts[1], [int(number) for number in parts[2].split(".")]))
+    return [Reference(*parts) for parts in ordered]
 
 
 def _resolved(registry: Registry, reference: Reference) -> Manifest | VersionAudit:
     try:
         return registry.resolve(reference)
-    except StorageError as error:
+    except RoadworthyError as error:
         return VersionAudit(reference=str(reference), audit=None, checks=(), reasons=(str(error),))
 
 

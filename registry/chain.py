@@ -118,6 +118,11 @@ def read(entries: Mapping[int, bytes], keys: Sequence[Key]) -> Chain:
     return Chain(links=tuple(links), problems=tuple(problems))
 
 
+def announcing(chain: Chain) -> dict[tuple[str, str], Link]:
+    """The last link that announces a document, by its key and SHA-256."""
+    return {(one.path, one.sha256): link for link in chain.links for one in link.documents}
+
+
 def pending(chain: Chain, stored: Mapping[str, str]) -> tuple[int, ...]:
     """The entries that announce a document which is not ``stored`` (SHA-256 by key) as they say."""
     return tuple(

@@ -15,12 +15,13 @@ from .registry import Registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogAudit:
-    """The outcome: ``checks`` in words and ``reasons`` for a no; the chain, and what is stored, by key and SHA-256."""
+    """The outcome: ``checks`` in words and ``reasons`` for a no; the chain, and by the key of a stored document the
+    link that announced it as it is."""
 
     checks: tuple[str, ...]
     reasons: tuple[str, ...]
     chain: Chain
-    stored: Mapping[str, str]
+    announced: Mapping[str, Link]
 
     @property
     def ok(self) -> bool:
@@ -29,13 +30,7 @@ class LogAudit:
 
     def entry_of(self, version: Manifest) -> Link | None:
         """The entry that announced a version as it is stored."""
-        key = layout.key("versions", version.namespace, version.name, version.reference.selector)
-        found = [
-            link
-            for link in self.chain.links
-            if any((one.path, one.sha256) == (key, self.stored.get(key)) for one in link.documents)
-        ]
-        return found[-1] if found else None
+        return self.announced.get(layout.key("versions", version.namespace, version.name, version.reference.selector))
 
 
 def audit_log(registry: Registry, keys: Sequence[Key]) -> LogAudit:
@@ -54,16 +49,18 @@ def audit_log(registry: Registry, keys: Sequence[Key]) -> LogAudit:
     stored = log.digests(registry.store)
     read = log.read_log(registry.store, keys)
     if read.head is None and not read.problems and seen is None:
-        return LogAudit(checks=("the registry keeps no log yet",), reasons=(), chain=read, stored=stored)
+        return LogAudit(checks=("the registry keeps no log yet",), reasons=(), chain=read, announced={})
     waiting = chain.pending(read, stored)
     noticed = tuple(f"{reason}. {_anew(registry)}" for reason in chain.rolled_back(read, seen, waiting))
     reasons = (*read.problems, *chain.unannounced(read, stored), *noticed)
+    links = chain.announcing(read)
+    announced = {key: links[key, sha256] for key, sha256 in stored.items() if (key, sha256) in links}
     if reasons or read.head is None:
-        return LogAudit(checks=(), reasons=reasons, chain=read, stored=stored)
+        return LogAudit(checks=(), reasons=reasons, chain=read, announced=announced)
     log_memory.remember(
         registry.location, Seen(number=read.head.entry.number, sha256=read.head.sha256, pending=waiting)
     )
-    return LogAudit(checks=tuple(_told(read, waiting)), reasons=(), chain=read, stored=stored)
+    return LogAudit(checks=tuple(_told(read, waiting)), reasons=(), chain=read, announced=announced)
 
 
 def refuse_rolled_back(registry: Registry, what: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadworthy.model_cards import DamagedError, Row
-from roadworthy.model_cards.evidence import dump, fingerprint, fingerprint_of, load
+from roadworthy.model_cards.evidence import _any_row, _classified, dump, fingerprint, fingerprint_of, load
 
 ANSWERS = st.one_of(
     st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1),
@@ -93,6 +93,30 @@ def test_a_line_that_is_no_row_is_named_by_its_number(bad: bytes) -> None:
     """So that a reader finds it among fifty thousand."""
     with pytest.raises(DamagedError, match="evidence line 3 "):
         load(ROW + b"\n" + ROW + b"\n" + bad + b"\n" + ROW + b"\n")
+
+
+NUMBERS = st.sampled_from(
+    ["0", "1", "0.0", "0.5", "0.50", "00.5", "-0.5", "1e-05", "0.00001", "1.0", "0.1"]
+) | st.floats(min_value=0, max_value=2).map(repr)
+CLASSES = st.sampled_from(["0", "7", "-1", "07", "1.0", "999999999", "1000000000", '"a"', "null"])
+
+
+@given(NUMBERS, st.sampled_from(["ab", "AB", "", 'a"b', "\u00e9"]), CLASSES, CLASSES)
+def test_a_classifiers_row_is_read_as_any_other(confidence: str, identity: str, prediction: str, truth: str) -> None:
+    """The short way through its one form, and the long way, agree on what is a row and what it says."""
+    line = f'{{"confidence":{confidence},"id":"{identity}","prediction":{prediction},"truth":{truth}}}'.encode()
+    short = _classified(line)
+    try:
+        long = _any_row(line, 1)
+    except DamagedError:
+        assert short is None
+    else:
+        assert short in (None, long)
+
+
+def test_a_classifiers_row_takes_the_short_way() -> None:
+    """Or nothing would be gained."""
+    assert _classified(ROW) == Row(id="ab", truth=0, prediction=1, confidence=0.5)
 
 
 def test_an_empty_file_holds_no_rows() -> None:

@@ -149,6 +149,18 @@ def test_one_damaged_version_hides_no_other(two_models: Registry, keys: Keys) ->
     assert found["demo/y@1.0.0"].startswith("the manifest of demo/y@1.0.0 is not readable")
 
 
+def test_what_is_no_version_is_told(two_models: Registry, keys: Keys) -> None:
+    """A name that no version has, where versions lie: it fails, and the others are audited."""
+    (Path(two_models.location) / "versions/demo/x/01.0.0.json").write_bytes(b"{}")
+    outcomes = {one.reference: one.ok for one in audit_registry(two_models, keys=keys)[1]}
+    assert outcomes == {
+        "demo/x@01.0.0": False,
+        "demo/x@1.0.0": True,
+        "demo/x@1.1.0": True,
+        "demo/y@1.0.0": True,
+    }
+
+
 def test_a_shared_blob_is_read_once(two_models: Registry, keys: Keys) -> None:
     """demo/x has the same bytes in both versions."""
     opened: list[str] = []
