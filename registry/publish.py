@@ -25,6 +25,7 @@ from .checked import CheckedReader
 from .errors import ExistsError
 from .gate import decide
 from .manifest import Manifest
+from .parent_sketch import overlap_differs
 from .policy_file import Asked, unmet
 from .reference import DRAFT, LATEST, Reference, Version, check_alias
 from .registry import Registry
@@ -81,7 +82,7 @@ def publish(
     _refuse_existing(registry, wanted, version)
     objections = intake.inspect(folder)
     outcome = audit(folder, keys)
-    reasons = (*decide(outcome, objections, gate), *_of_parent(registry, outcome))
+    reasons = (*decide(outcome, objections, gate), *_of_parent(registry, folder, outcome))
     if outcome.certificate is not None:
         reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys)
     if reasons or outcome.certificate is None:
@@ -161,11 +162,12 @@ def _refuse_existing(registry: Registry, wanted: Reference, version: Version) ->
     )
 
 
-def _of_parent(registry: Registry, outcome: Audit) -> Iterator[str]:
+def _of_parent(registry: Registry, folder: Path, outcome: Audit) -> Iterator[str]:
     # A parent of this registry must be the one that the certificate means; another registry's is not known here.
-    parent = outcome.certificate.claim.parent if outcome.certificate else None
-    if parent is None:
+    claim = outcome.certificate.claim if outcome.certificate else None
+    if claim is None or claim.parent is None:
         return
+    parent = claim.parent
     try:
         stored = registry.resolve(parent.reference)
     except (InputError, NotFoundError):
@@ -175,6 +177,8 @@ def _of_parent(registry: Registry, outcome: Audit) -> Iterator[str]:
             f"the parent {parent.reference} is another here: expected certificate {parent.certificate_sha256}, "
             f"found {stored.certificate_sha256}"
         )
+    elif outcome.ok:
+        yield from overlap_differs(registry, stored, folder, claim)
 
 
 def _plan(folder: Path, wanted: Reference, certificate: Certificate, keys: Sequence[Key]) -> Manifest:
