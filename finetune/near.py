@@ -1,0 +1,128 @@
+"""Near duplicates: test examples that are nearly the same as one to train on. Candidates by a hash of each example,
+confirmed by a closer look.
+
+A task brings its ``NearMethod`` as the attribute ``near``; without one, nothing is measured and its cards say so.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from typing import Protocol as Interface
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .examples import Example, Examples
+from .model_config import ModelConfig
+from .progress import Report
+
+if TYPE_CHECKING:
+    from .open_model import Opened
+
+# The model's own features of examples, float32 [N, D].
+Embed = Callable[[Sequence[Example]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """``examples``, and for each of them, by its row, what it is compared by. ``source``: for the method's own use."""
+
+    examples: Examples
+    prints: Sequence[Any] | NDArray[Any]
+    source: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAlike:
+    """A test example beside one to train on. ``similarity`` is ``None`` where nothing confirmed it."""
+
+    test: Example
+    train: Example
+    distance: float
+    similarity: float | None
+
+    @property
+    def same(self) -> bool:
+        """Whether both have the same content."""
+        return self.test.id == self.train.id
+
+
+class NearMethod(Interface):
+    """How a task finds near duplicates. Implementations are plain objects without state."""
+
+    @property
+    def name(self) -> str:
+        """With its version, for the certificate."""
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """``distance``: at most; ``similarity``: at least."""
+
+    def read(self, data: Path, config: ModelConfig, options: Mapping[str, str | int], report: Report) -> Printed:
+        """All of a user's data, as ``Task.read`` reads it to train on."""
+
+    def candidates(
+        self, printed: Printed, test: Sequence[Example], train: Sequence[Example], report: Report
+    ) -> Iterator[LookAlike]:
+        """Pairs within the distance. One that needs no model to be sure confirms them itself."""
+
+    def embed(self, printed: Printed, opened: "Opened", cache: Path, report: Report) -> Embed | None:
+        """What confirms the candidates by their cosine; ``None`` where they have a similarity from the start."""
+
+
+def method_of(task: Any) -> NearMethod | None:
+    """The task's method; ``None`` where it has none, or was written before there were any."""
+    found: NearMethod | None = getattr(task, "near", None)
+    return found
+
+
+def look_alikes(
+    method: NearMethod,
+    printed: Printed,
+    test: Sequence[Example],
+    train: Sequence[Example],
+    embed: Embed | None,
+    report: Report,
+) -> tuple[LookAlike, ...]:
+    """For each content of ``test`` that has one, the nearest of ``train``, by name; exact copies are the nearest.
+
+    Without ``embed``, what it would have confirmed stays as the hash found it.
+    """
+    known = {e.id: e for e in reversed(train)}
+    asked = {e.id: e for e in reversed(test)}
+    best = {
+        e.id: LookAlike(test=e, train=known[e.id], distance=0.0, similarity=1.0)
+        for e in asked.values()
+        if e.id in known
+    }
+    others = [e for e in asked.values() if e.id not in known]
+    found = list(method.candidates(printed, others, list(known.values()), report)) if others else []
+    if embed is not None and any(one.similarity is None for one in found):
+        found = _confirmed(found, embed)
+    least = method.thresholds["similarity"]
+    for one in sorted(found, key=_nearest_first):
+        if one.similarity is None or one.similarity >= least:
+            best.setdefault(one.test.id, one)
+    return tuple(sorted(best.values(), key=lambda one: one.test.name))
+
+
+def _nearest_first(one: LookAlike) -> tuple[float, float, str]:
+    return (-(one.similarity or 0.0), one.distance, one.train.id)
+
+
+def _confirmed(found: Sequence[LookAlike], embed: Embed) -> list[LookAlike]:
+    shown = {e.row: e for one in found for e in (one.test, one.train)}
+    features_ND = embed(list(shown.values())).astype(np.float64)
+    features_ND /= np.maximum(np.linalg.norm(features_ND, axis=1, keepdims=True), 1e-12)
+    place = {row: number for number, row in enumerate(shown)}
+    return [
+        LookAlike(
+            test=one.test,
+            train=one.train,
+            distance=one.distance,
+            # Six digits: what comes after them differs between machines.
+            similarity=round(float(features_ND[place[one.test.row]] @ features_ND[place[one.train.row]]), 6),
+        )
+        for one in found
+    ]
