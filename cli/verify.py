@@ -8,6 +8,8 @@ import typer
 from .options import (
     DeviceOption,
     GateOption,
+    GroupColumnOption,
+    GroupPatternOption,
     JsonOption,
     KeyOption,
     LabelColumnOption,
@@ -60,8 +62,18 @@ def verify(
     parent_data: Annotated[
         Path | None, typer.Option(help="The parent's data: what was forgotten of its own test part?")
     ] = None,
+    no_sketch: Annotated[
+        bool,
+        typer.Option(
+            "--no-sketch",
+            help="Publish no sketch of the training data. With it, whoever has an example can ask whether it was "
+            "trained on; nobody can read examples out of it.",
+        ),
+    ] = False,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    group_column: GroupColumnOption = None,
+    group_pattern: GroupPatternOption = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -92,12 +104,18 @@ def verify(
             signer=signer,
             target=target,
             device=device,
-            options=stated(text_column=text_column, label_column=label_column) or None,
+            options=stated(
+                text_column=text_column,
+                label_column=label_column,
+                group_column=group_column,
+                group_pattern=group_pattern,
+            ),
             show_examples=show_examples,
             reference=_audited(reference, registry, key) if reference else None,
             gate=gate,
             waivers=waivers,
             parent_data=parent_data,
+            publish_sketch=not no_sketch,
             report=report,
         )
     if json:
