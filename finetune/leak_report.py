@@ -92,7 +92,7 @@ def report_groups(examples: Examples) -> GroupReport | None:
 def held_against(examples: Examples, sketch: Sketch, name: str) -> Against:
     """Each part asked of the sketch of the version called ``name``."""
     members: Sequence[Example] = examples.members
-    held = held_by(sketch.filters, [e.id for e in members])
+    held = held_by(sketch.filters, (e.id for e in members))
     counted = Counter(e.part for e, is_held in zip(members, held, strict=True) if is_held)
     return Against(
         name=name,

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from roadworthy.model_cards import InputError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SIDE = 64  # pixels of the short side that is hashed: twice what the hash looks at
 _KEPT = 8  # candidates for each test image that are looked at again
+_COARSE = 64  # pixels of the side that features are taken at
 _AT_ONCE = 16  # test images compared with all others at a time: with more, the cache is missed
 
 
@@ -38,7 +40,7 @@ class PerceptualHash:
     """64 bits for each image; candidates by their Hamming distance, confirmed by the cosine of features."""
 
     name = "phash-64@1"
-    thresholds: Mapping[str, float] = {"distance": 8, "similarity": 0.95}
+    thresholds: Mapping[str, float] = {"distance": 8, "similarity": 0.93}
 
     def read(self, data: Path, config: ModelConfig, options: Mapping[str, str | int], report: Report) -> Printed:
         """Decodes every image, and keeps its hash."""
@@ -118,16 +120,27 @@ def within(
 
 @torch.inference_mode()
 def pooled(opened: "Opened", data: Dataset[PixelStore], report: Report) -> NDArray[np.float32]:
-    """float32 [N, D]: what the model's head is given of each example, in their order."""
+    """float32 [N, D]: what the model's head is given of each example, in their order.
+
+    Of a coarse copy, enlarged again: at full size the features of a picture that was encoded again differ as much as
+    those of two X-rays.
+    """
     as_one = tuple(dataclasses.replace(e, part="test") for e in data.examples.members)
     whole = dataclasses.replace(data, examples=dataclasses.replace(data.examples, members=as_one))
     work = opened.task.workload(whole, opened.config, None, opened.device)
     model = opened.model.eval()
     found, done = [], 0
     for numbers in work.plain_batches("test"):
-        images = work.plain_batch("test", numbers).images
+        images = _coarse(work.plain_batch("test", numbers).images)
         features: torch.Tensor = model.forward_head(model.forward_features(images), pre_logits=True)  # type: ignore[operator]
         found.append(features.flatten(1).float().cpu().numpy())
         done += len(numbers)
         report("confirming near duplicates", done, len(as_one))
     return np.concatenate(found)
+
+
+def _coarse(images_BCHW: torch.Tensor) -> torch.Tensor:
+    if images_BCHW.shape[-1] <= _COARSE:
+        return images_BCHW
+    small = interpolate(images_BCHW, size=(_COARSE, _COARSE), mode="bilinear", antialias=True)
+    return interpolate(small, size=images_BCHW.shape[-2:], mode="bilinear")

@@ -58,7 +58,7 @@ def _record(stated: SketchRecord, sketch: Sketch, data: Data) -> Iterator[str]:
 
 
 def _exact(data: Data, sketch: Sketch, ids: Sequence[str]) -> Iterator[str]:
-    found, stated = int(sketch.own.holds(ids).sum()), data.exact_duplicates or 0
+    found, stated = sum(map(sketch.own.holds, ids)), data.exact_duplicates or 0
     more = ParentOverlap(n=found - stated, filters=1, false_positive_rate=sketch.own.false_positive_rate)
     if found < stated or is_overlap(more, len(ids)):
         yield (
@@ -92,7 +92,7 @@ def _near(folder: Path, claim: Claim, stated: Near, rows: Sequence[Row], sketch:
     beyond = [one for one in neighbours if not one.same and (one.distance > most or one.similarity < least)]
     if beyond:
         yield f"{len(beyond)} near duplicates are beyond the thresholds of {stated.method}: {beyond[0].id[:16]}…"
-    if sketch is not None and not all(sketch.own.holds([one.nearest for one in neighbours])):
+    if sketch is not None and not all(sketch.own.holds(one.nearest) for one in neighbours):
         yield f"{NEAR} tells of training examples that are not in the sketch of the training data"
     found = near_of(stated.method, stated.thresholds, rows, neighbours, claim.protocol)
     if (stated.n, stated.same, claim.data.near_duplicates) != (found.n, found.same, found.n):

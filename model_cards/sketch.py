@@ -20,17 +20,13 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .errors import DamagedError
 
 K = 22
 _MAGIC, _VERSION = b"RWSKETCH", 1
-_HEAD, _FILTER = struct.Struct("<8sHH"), struct.Struct("<QQH")
+_HEAD, _FILTER, _WORDS = struct.Struct("<8sHH"), struct.Struct("<QQH"), struct.Struct(f"<{K}Q")
 _BITS_EACH, _LEAST_BITS = 32, 4096
 _MOST_FILTERS = 256
-_AT_ONCE = 1 << 16  # digests turned into places at a time
 _SPREAD = 8 * 0.28  # eight standard deviations of the bits set, by the root of m
 
 
@@ -58,23 +54,19 @@ class ParentOverlap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """``n`` different examples; ``bits`` uint8 [m / 8]."""
+    """``n`` different examples, and the m / 8 bytes of their bits."""
 
     n: int
-    bits: NDArray[np.uint8]
+    bits: bytes
 
     @property
     def false_positive_rate(self) -> float:
         """By the bits that are set."""
-        return float((_ones(self.bits) / (8 * self.bits.size)) ** K)
+        return (_ones(self.bits) / (8 * len(self.bits))) ** K
 
-    def holds(self, ids: Sequence[str]) -> NDArray[np.bool_]:
-        """Which of them it says yes to: all that it was made of, and rarely another."""
-        found = np.zeros(len(ids), dtype=bool)
-        for start in range(0, len(ids), _AT_ONCE):
-            at_NK = _places(ids[start : start + _AT_ONCE], 8 * self.bits.size)
-            found[start : start + _AT_ONCE] = (self.bits[at_NK >> 3] >> (at_NK & 7).astype(np.uint8) & 1).all(axis=1)
-        return found
+    def holds(self, example: str) -> bool:
+        """Whether it says yes to a content digest: to all that it was made of, and rarely to another."""
+        return all(self.bits[at >> 3] >> (at & 7) & 1 for at in _places(example, 8 * len(self.bits)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,20 +93,18 @@ def sketch_of(ids: Iterable[str], parent: Sketch | None) -> Sketch:
 
 def filter_of(ids: Iterable[str]) -> Filter:
     """The filter of one example or more, by their content digests."""
-    different = sorted(set(ids))
+    different = set(ids)
     m = _size(len(different))
-    flags = np.zeros(m, dtype=bool)
-    for start in range(0, len(different), _AT_ONCE):
-        flags[_places(different[start : start + _AT_ONCE], m)] = True
-    return Filter(n=len(different), bits=np.packbits(flags, bitorder="little"))
+    bits = bytearray(m // 8)
+    for example in different:
+        for at in _places(example, m):
+            bits[at >> 3] |= 1 << (at & 7)
+    return Filter(n=len(different), bits=bytes(bits))
 
 
-def held_by(filters: Sequence[Filter], ids: Sequence[str]) -> NDArray[np.bool_]:
+def held_by(filters: Sequence[Filter], ids: Iterable[str]) -> list[bool]:
     """Which of ``ids`` any of ``filters`` says yes to."""
-    found = np.zeros(len(ids), dtype=bool)
-    for one in filters:
-        found |= one.holds(ids)
-    return found
+    return [any(one.holds(example) for one in filters) for example in ids]
 
 
 def rate_of(filters: Sequence[Filter]) -> float:
@@ -124,8 +114,7 @@ def rate_of(filters: Sequence[Filter]) -> float:
 
 def overlap_with(filters: Sequence[Filter], ids: Sequence[str]) -> ParentOverlap:
     """How many of the test examples ``ids`` the parent's ``filters`` hold."""
-    found = int(held_by(filters, ids).sum())
-    return ParentOverlap(n=found, filters=len(filters), false_positive_rate=rate_of(filters))
+    return ParentOverlap(n=sum(held_by(filters, ids)), filters=len(filters), false_positive_rate=rate_of(filters))
 
 
 def by_chance(found: int, n: int, rate: float) -> float:
@@ -138,7 +127,7 @@ def dump(sketch: Sketch) -> bytes:
     """The file's bytes."""
     parts = [_HEAD.pack(_MAGIC, _VERSION, len(sketch.filters))]
     for one in sketch.filters:
-        parts += [_FILTER.pack(one.n, 8 * one.bits.size, K), one.bits.tobytes()]
+        parts += [_FILTER.pack(one.n, 8 * len(one.bits), K), one.bits]
     return b"".join(parts)
 
 
@@ -173,7 +162,7 @@ def _read(data: bytes, at: int, number: int) -> tuple[Filter, int]:
     at += _FILTER.size
     if len(data) - at < m // 8:
         raise _damaged(f"its filter {number} ends after {len(data) - at} of {m // 8} bytes")
-    bits = np.frombuffer(data, dtype=np.uint8, count=m // 8, offset=at)
+    bits = data[at : at + m // 8]
     expected = -m * math.expm1(K * n * math.log1p(-1 / m))
     # A filter that says yes to all, or to nothing, would block or hide whatever its maker likes.
     if abs(_ones(bits) - expected) > _SPREAD * math.sqrt(m):
@@ -189,11 +178,10 @@ def _size(n: int) -> int:
     return max(_BITS_EACH * n, _LEAST_BITS)
 
 
-def _ones(bits: NDArray[np.uint8]) -> int:
-    return int(np.bitwise_count(bits).sum())
+def _ones(bits: bytes) -> int:
+    return int.from_bytes(bits, "little").bit_count()
 
 
-def _places(ids: Sequence[str], m: int) -> NDArray[np.int64]:
-    """int64 [N, K]: the bits of each. 64-bit words modulo m: no place is favoured by more than m / 2^64."""
-    words = b"".join(hashlib.shake_256(one.encode()).digest(8 * K) for one in ids)
-    return (np.frombuffer(words, dtype="<u8").reshape(-1, K) % np.uint64(m)).astype(np.int64)
+def _places(example: str, m: int) -> list[int]:
+    """The bits of an example: 64-bit words modulo m, so that none is favoured by more than m / 2^64."""
+    return [word % m for word in _WORDS.unpack(hashlib.shake_256(example.encode()).digest(_WORDS.size))]

@@ -75,7 +75,7 @@ def test_the_near_copy_is_reported_with_the_figure_without_it(road: tuple[Path, 
     assert claim.data.near.metric.value == sum(row.truth == row.prediction for row in left) / len(left)
     sketch = read_sketch(road[1].snapshot)
     assert sketch is not None
-    assert sketch.own.holds([one.nearest for one in found]).all()
+    assert all(sketch.own.holds(one.nearest) for one in found)
     card = (road[1].snapshot / "README.md").read_text()
     assert f"{len(found)} of 17 test examples have a near duplicate in the training data; top1 with: " in card
 

@@ -58,7 +58,7 @@ def test_near_copies_of_xrays(lay: Lay, start: Path) -> None:
     assert {name: other for name, other in pairs.items() if name.startswith("near-")} == planted
     # 40 other X-rays, all of one kind: none of them is a copy.
     assert set(pairs) == set(planted)
-    assert all(pair.similarity is not None and pair.similarity >= 0.95 for pair in found.pairs)
+    assert all(pair.similarity is not None and pair.similarity >= 0.93 for pair in found.pairs)
     assert all(pair.distance <= 8 for pair in found.pairs)
 
 
