@@ -98,9 +98,11 @@ def _row(name: str, data: Path, opened: Opened) -> None:
         hashed = look_alikes(method, printed, test, others, None, silent)
         embed = method.embed(printed, opened, Path(cache), silent)
         sure = look_alikes(method, printed, test, others, embed, silent)
+    copies = sum(one.same for one in hashed)  # the package's own test part has two
+    hashed, sure = (tuple(one for one in found if not one.same) for found in (hashed, sure))
     furthest = max((one.distance for one in hashed), default=0)
     least = min((one.similarity or 0 for one in sure), default=0)
-    print(f"| {name} | {len(test)} | {len(hashed)} | {len(sure)} | {furthest:g} | {least:.3f} |", flush=True)
+    print(f"| {name} | {len(test) - copies} | {len(hashed)} | {len(sure)} | {furthest:g} | {least:.3f} |", flush=True)
     if name.startswith("different"):
         print(*(f"  {one.test.name} ~ {one.train.name}: {one.distance:g}, {one.similarity}" for one in sure), sep="\n")
 

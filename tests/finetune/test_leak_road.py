@@ -12,8 +12,6 @@ from roadworthy.finetune.leak_record import read_sketch
 from roadworthy.model_cards import DamagedError, InputError, audit, evidence, near
 from roadworthy.registry.intake import inspect
 
-from .conftest import Review, write_reviews
-
 SIGNER = CryptoSigner.generate_ed25519()
 PATTERN = r"(patient\d)"
 
@@ -109,21 +107,26 @@ def test_nothing_of_a_patient_is_published(road: tuple[Path, Verified]) -> None:
 
 
 def test_a_child_tested_on_what_its_parent_saw(road: tuple[Path, Verified], tmp_path: Path) -> None:
-    """A training picture of the parent among the child's test pictures: counted, refused, and audited."""
+    """A training picture of the parent among the child's test pictures: counted, refused, and audited.
+
+    The child publishes no sketch, so that nothing can be held against it.
+    """
     data, parent = road
     shutil.copytree(data, tmp_path / "data")
     moved = _trained(data)
     shutil.move(tmp_path / "data/train/PNEUMONIA" / moved.name, tmp_path / "data/test/PNEUMONIA/seen.jpeg")
     finetune(parent.snapshot, data=tmp_path / "data", out=tmp_path / "run", epochs=1, reference="team/x@1.0.0")
-    child = verify(tmp_path / "run", data=tmp_path / "data", signer=SIGNER, target="top1>=0.0")
+    child = verify(tmp_path / "run", data=tmp_path / "data", signer=SIGNER, target="top1>=0.0", publish_sketch=False)
     assert child.claim is not None
     overlap = child.claim.data.parent_overlap
     assert overlap is not None
     assert (overlap.n, overlap.filters) == (1, 1)
     assert "1 of 18 test examples are in the sketch of what its parent" in "\n".join(child.reasons)
-    assert child.claim.data.sketch is not None
-    assert child.claim.data.sketch.filters == 2
+    assert child.claim.data.sketch is None
+    assert not (child.snapshot / "data").exists()
     assert audit(child.snapshot, [SIGNER.public_key]).ok
+    with pytest.raises(InputError, match="has no sketch of its training data"):
+        survey(tmp_path / "data", against=child.snapshot)
 
 
 def test_data_held_against_a_version(road: tuple[Path, Verified]) -> None:
@@ -153,19 +156,3 @@ def test_groups_that_the_run_did_not_keep_apart(road: tuple[Path, Verified]) -> 
     run = road[1].snapshot.parent
     with pytest.raises(InputError, match=r"begun with groups by pattern '\(patient"):
         verify(run, data=road[0], signer=SIGNER, options={"group_pattern": r"(x)"})
-
-
-def test_texts_without_a_sketch(encoder: Path, reviews: list[Review], tmp_path: Path) -> None:
-    """A review that is nearly a training one is found by its shingles; --no-sketch leaves the sketch out."""
-    changed = (reviews[0][0].replace(" the ", " a ", 2), reviews[0][1])
-    data = write_reviews(
-        tmp_path / "reviews", [*reviews[:24], *reviews[30:36], changed, *reviews[40:47]], train=24, val=6, test=8
-    )
-    finetune(encoder, data=data, out=tmp_path / "run", epochs=1, max_length=16)
-    done = verify(tmp_path / "run", data=data, signer=SIGNER, target="accuracy>=0.0", publish_sketch=False)
-    assert done.claim is not None
-    assert (done.claim.data.near_duplicates, done.claim.data.sketch) == (1, None)
-    assert not (done.snapshot / "data").exists()
-    assert audit(done.snapshot, [SIGNER.public_key]).ok
-    with pytest.raises(InputError, match="has no sketch of its training data"):
-        survey(data, against=done.snapshot)
