@@ -41,7 +41,7 @@ _NO_START = "no start was given; with --start REF or DIR its features tell which
 class _Found:
     """``refusals``: why what can be read would be refused all the same. ``payload``: as the start's model takes it.
 
-    ``method``, ``printed`` and ``embed`` are what near duplicates are found by, as far as they can be.
+    ``method``, ``printed`` and ``embed`` are what near duplicates are found by, ``confirmed`` whether for sure.
     """
 
     examples: Examples
@@ -52,6 +52,7 @@ class _Found:
     method: NearMethod | None = None
     printed: Printed | None = None
     embed: Embed | None = None
+    confirmed: bool = True
 
 
 def survey(
@@ -123,8 +124,7 @@ def _near(found: _Found, report: Report) -> NearReport | str:
     test = found.examples.part("test")
     others = [*found.examples.part("train"), *found.examples.part("validation")]
     pairs = look_alikes(found.method, found.printed, test, others, found.embed, report)
-    confirmed = found.embed is not None or all(one.similarity is not None for one in pairs)
-    return report_near(found.method, pairs, confirmed=confirmed)
+    return report_near(found.method, pairs, confirmed=found.confirmed)
 
 
 def _opened(start: Path, options: Options, device: str | None) -> Opened:
@@ -196,6 +196,7 @@ def _images(data: Path, opened: Opened | None, options: Options, aside: Path, re
         method=near_images.PerceptualHash(),
         printed=Printed(examples=read.examples, prints=near_images.hashes_of(read.payload, len(entries), report)),
         embed=_embed(read, opened, report) if opened else None,
+        confirmed=opened is not None,
     )
 
 

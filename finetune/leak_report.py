@@ -71,7 +71,7 @@ def report_near(method: NearMethod, found: Sequence[LookAlike], *, confirmed: bo
     ]
     return NearReport(
         method=method.name,
-        thresholds=dict(method.thresholds),
+        thresholds=dict(method.thresholds) if confirmed else {"distance": method.alone},
         confirmed=confirmed,
         pairs=tuple(sorted(pairs, key=lambda pair: (pair.distance, -(pair.similarity or 0.0), pair.test))),
     )

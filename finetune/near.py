@@ -59,6 +59,10 @@ class NearMethod(Interface):
     def thresholds(self) -> Mapping[str, float]:
         """``distance``: at most; ``similarity``: at least."""
 
+    @property
+    def alone(self) -> float:
+        """The distance at most where nothing confirms a candidate."""
+
     def read(self, data: Path, config: ModelConfig, options: Mapping[str, str | int], report: Report) -> Printed:
         """All of a user's data, as ``Task.read`` reads it to train on."""
 
@@ -87,7 +91,7 @@ def look_alikes(
 ) -> tuple[LookAlike, ...]:
     """For each content of ``test`` that has one, the nearest of ``train``, by name; exact copies are the nearest.
 
-    Without ``embed``, what it would have confirmed stays as the hash found it.
+    Without ``embed``, what it would have confirmed has to be nearer.
     """
     known = {e.id: e for e in reversed(train)}
     asked = {e.id: e for e in reversed(test)}
@@ -102,7 +106,7 @@ def look_alikes(
         found = _confirmed(found, embed)
     least = method.thresholds["similarity"]
     for one in sorted(found, key=_nearest_first):
-        if one.similarity is None or one.similarity >= least:
+        if one.distance <= method.alone if one.similarity is None else one.similarity >= least:
             best.setdefault(one.test.id, one)
     return tuple(sorted(best.values(), key=lambda one: one.test.name))
 

@@ -41,6 +41,7 @@ class PerceptualHash:
 
     name = "phash-64@1"
     thresholds: Mapping[str, float] = {"distance": 8, "similarity": 0.93}
+    alone = 4.0
 
     def read(self, data: Path, config: ModelConfig, options: Mapping[str, str | int], report: Report) -> Printed:
         """Decodes every image, and keeps its hash."""

@@ -33,6 +33,7 @@ class MinHashes:
 
     name = "minhash-128@1"
     thresholds: Mapping[str, float] = {"distance": 0.45, "similarity": 0.7}
+    alone = 0.0
 
     def read(self, data: Path, config: ModelConfig, options: Mapping[str, str | int], report: Report) -> Printed:
         """The shingles of every text."""

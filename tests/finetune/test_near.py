@@ -70,6 +70,7 @@ def test_exact_copies_are_told_as_such_and_not_twice(lay: Lay) -> None:
     assert len(found.leaks) == 1
     assert found.near is not None
     assert not found.near.confirmed
+    assert all(pair.distance <= 4 for pair in found.near.pairs)
     assert "test/NORMAL/copy.jpeg" not in {pair.test for pair in found.near.pairs}
 
 
