@@ -43,9 +43,10 @@ def _groups(found: "DataReport") -> Iterator[str]:
     if not groups.crossing:
         yield f"  no test {found.noun} shares one with what is trained or stopped on"
         return
+    tested = sum(one.test for one in found.classes)
     yield (
-        f"  {len(groups.crossing):,} test {found.noun}s share one with what is trained or stopped on: publishing is "
-        "blocked"
+        f"  {len(groups.crossing):,} of {tested:,} test {found.noun}s share one with what is trained or stopped on: "
+        "publishing is blocked"
     )
     yield from (f"  {name}" for name in groups.crossing[:_NAMED])
     if len(groups.crossing) > _NAMED:
@@ -58,7 +59,7 @@ def _against(found: "DataReport") -> Iterator[str]:
         return
     sizes = {part: sum(getattr(one, part) for one in found.classes) for part in against.found}
     counted = ", ".join(f"{n:,} of {sizes[part]:,} {part}" for part, n in against.found.items())
-    older = f" and {against.filters - 1} versions before it" if against.filters > 1 else ""
+    older = " and of what it descends from" if against.filters > 1 else ""
     yield (
         f"in the training data of {against.name}{older}: {counted} (sketch of {against.n:,} {found.noun}s, "
         f"{against.false_positive_rate:g} false positives)"

@@ -48,7 +48,7 @@ def _leaks(claim: Claim) -> Iterator[str]:
         yield _overlap(data)
     if data.sketch is not None:
         s = data.sketch
-        older = f", and of {s.filters - 1} versions it descends from" if s.filters > 1 else ""
+        older = ", and of those of what it descends from," if s.filters > 1 else ""
         yield (
             f"A sketch of the {s.n:,} different examples that were trained or stopped on{older} lies in "
             "`data/train.sketch`: whoever has an example can ask whether it is one of them, with "

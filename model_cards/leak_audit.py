@@ -94,6 +94,8 @@ def _near(folder: Path, claim: Claim, stated: Near, rows: Sequence[Row], sketch:
         yield f"{len(beyond)} near duplicates are beyond the thresholds of {stated.method}: {beyond[0].id[:16]}…"
     if sketch is not None and not all(sketch.own.holds(one.nearest) for one in neighbours):
         yield f"{NEAR} tells of training examples that are not in the sketch of the training data"
+    if stated.same > (claim.data.exact_duplicates or 0):
+        yield f"{NEAR} has {stated.same} test examples that were trained on; the certificate says fewer were"
     found = near_of(stated.method, stated.thresholds, rows, neighbours, claim.protocol)
     if (stated.n, stated.same, claim.data.near_duplicates) != (found.n, found.same, found.n):
         yield (

@@ -145,7 +145,7 @@ def test_leaks_in_the_terminal_in_json_and_on_the_page(roadworthy: Command, plac
     assert against["found"]["test"] == 0
     told = roadworthy(*words).out
     assert f"  test/PNEUMONIA/person77_again.jpeg ~ train/PNEUMONIA/{source.name} (" in told
-    assert "  1 test images share one with what is trained or stopped on: publishing is blocked\n" in told
+    assert "  1 of 31 test images share one with what is trained or stopped on: publishing is blocked\n" in told
     assert re.search(
         r"in the training data of team/xrays@1.0.0: \d+ of \d+ train, \d+ of \d+ validation, 0 of 31 test", told
     )

@@ -1,8 +1,10 @@
 """Near copies of real pictures and texts are found, and different ones are not."""
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imagehash
 import numpy as np
@@ -14,13 +16,18 @@ from PIL import Image, ImageEnhance
 
 from roadworthy.cli.demo_data import WEIGHTS, carried
 from roadworthy.finetune import import_checkpoint, survey
+from roadworthy.finetune.clean_request import Request
+from roadworthy.finetune.leak_search import find_near
 from roadworthy.finetune.near import method_of
 from roadworthy.finetune.near_images import phash, within
 from roadworthy.finetune.near_texts import jaccard, shingles
+from roadworthy.finetune.open_model import open_snapshot
 from roadworthy.finetune.progress import silent
+from roadworthy.model_cards.certificate import SplitRecord
 
 from .conftest import Lay, Review, write_reviews
 
+OTHER = SplitRecord(n=3, fingerprint="f" * 64)
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=30)
 
 
@@ -137,3 +144,26 @@ def test_a_task_without_a_method() -> None:
     """One that says so, and one that was written before there were any."""
     assert method_of(type("Sonar", (), {"near": None})()) is None
     assert method_of(object()) is None
+
+
+@pytest.mark.parametrize(
+    ("train", "method", "why"),
+    [
+        (None, True, "it was measured without a training run"),
+        (OTHER, False, "there is no method for image-classification yet"),
+        (OTHER, True, "the training data was not at hand: this folder's train part is another"),
+    ],
+)
+def test_why_it_was_not_measured(
+    snapshot: Path, lay: Lay, tmp_path: Path, train: SplitRecord | None, method: bool, why: str
+) -> None:
+    """In words for the card, and no file is left."""
+    opened = open_snapshot(snapshot)
+    config = dataclasses.replace(opened.config, labels=("NORMAL", "PNEUMONIA"))
+    # A task that was written before there were methods.
+    task: Any = opened.task if method else object()
+    request = Request(
+        snapshot="", parent=None, data=str(lay()), out=str(tmp_path), device=None, options={}, train=train
+    )
+    assert find_near(request, dataclasses.replace(opened, config=config, task=task), silent) == why
+    assert not (tmp_path / "near.jsonl").exists()

@@ -106,6 +106,13 @@ def test_a_count_that_does_not_follow(audited: Audited) -> None:
     assert reason.endswith("has 3 and 0")
 
 
+def test_copies_that_are_told_in_one_place_only(audited: Audited, rows: tuple[Row, ...]) -> None:
+    """A test example beside itself was trained on: the count of exact copies has to say so."""
+    beside_itself = Neighbour(id=rows[5].id, nearest=rows[5].id, distance=0, similarity=1)
+    said = "\n".join(audited(near=lambda near: dataclasses.replace(near, same=1), neighbours=[beside_itself]))
+    assert "has 1 test examples that were trained on; the certificate says fewer were" in said
+
+
 def test_a_file_with_a_line_less(audited: Audited, neighbours: list[Neighbour]) -> None:
     """The certificate says three."""
     (reason,) = audited(neighbours=neighbours[1:])

@@ -114,7 +114,7 @@ def test_a_card_says_all_of_it(claim: Claim, answers: Any) -> None:
     )
     assert "Groups by pattern `person(\\d+)_`: 12; 3 of 20 test examples share one with" in text
     assert "by its sketch: 1 of 20 (4.2e-07 false positives, 2 filters)" in text
-    assert "A sketch of the 1,500 different examples that were trained or stopped on, and of 1 versions" in text
+    assert "A sketch of the 1,500 different examples that were trained or stopped on, and of those of what" in text
     assert "whoever has an example can ask whether it is one of them" in text
 
 
