@@ -20,6 +20,8 @@ from .progress import Report
 if TYPE_CHECKING:
     from .open_model import Opened
 
+_STRANGERS = 64  # training examples that tell how alike two different ones are
+_CHANCE = 0.999
 # The model's own features of examples, float32 [N, D].
 Embed = Callable[[Sequence[Example]], NDArray[np.float32]]
 
@@ -103,10 +105,10 @@ def look_alikes(
     others = [e for e in asked.values() if e.id not in known]
     found = list(method.candidates(printed, others, list(known.values()), report)) if others else []
     if embed is not None and any(one.similarity is None for one in found):
-        found = _confirmed(found, embed)
-    least = method.thresholds["similarity"]
+        strangers = sorted(known.values(), key=lambda e: e.id)[:_STRANGERS]
+        found = list(_confirmed(found, strangers, embed, method.thresholds["similarity"]))
     for one in sorted(found, key=_nearest_first):
-        if one.distance <= method.alone if one.similarity is None else one.similarity >= least:
+        if one.similarity is not None or one.distance <= method.alone:
             best.setdefault(one.test.id, one)
     return tuple(sorted(best.values(), key=lambda one: one.test.name))
 
@@ -115,18 +117,26 @@ def _nearest_first(one: LookAlike) -> tuple[float, float, str]:
     return (-(one.similarity or 0.0), one.distance, one.train.id)
 
 
-def _confirmed(found: Sequence[LookAlike], embed: Embed) -> list[LookAlike]:
-    shown = {e.row: e for one in found for e in (one.test, one.train)}
+def _confirmed(
+    found: Sequence[LookAlike], strangers: Sequence[Example], embed: Embed, least: float
+) -> Iterator[LookAlike]:
+    """Those at least as similar as asked for, and more than test examples are to training examples picked blindly: a
+    model that has learned little finds everything alike."""
+    shown = {e.row: e for e in (*(e for one in found for e in (one.test, one.train)), *strangers)}
     features_ND = embed(list(shown.values())).astype(np.float64)
     features_ND /= np.maximum(np.linalg.norm(features_ND, axis=1, keepdims=True), 1e-12)
-    place = {row: number for number, row in enumerate(shown)}
-    return [
-        LookAlike(
-            test=one.test,
-            train=one.train,
-            distance=one.distance,
-            # Six digits: what comes after them differs between machines.
-            similarity=round(float(features_ND[place[one.test.row]] @ features_ND[place[one.train.row]]), 6),
-        )
-        for one in found
+    features = dict(zip(shown, features_ND, strict=True))
+    candidates = {(one.test.row, one.train.row) for one in found}
+    tested = dict.fromkeys(one.test.row for one in found)
+    by_chance = [
+        features[row] @ features[other.row]
+        for row in tested
+        for other in strangers
+        if (row, other.row) not in candidates
     ]
+    bar = max(least, float(np.quantile(by_chance, _CHANCE))) if by_chance else least
+    for one in found:
+        # Six digits: what comes after them differs between machines.
+        similarity = round(float(features[one.test.row] @ features[one.train.row]), 6)
+        if similarity >= bar:
+            yield LookAlike(test=one.test, train=one.train, distance=one.distance, similarity=similarity)
