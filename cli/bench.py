@@ -7,6 +7,8 @@ import typer
 
 from .options import (
     DeviceOption,
+    GroupColumnOption,
+    GroupPatternOption,
     JsonOption,
     KeyOption,
     LabelColumnOption,
@@ -38,6 +40,8 @@ def bench(
     device: DeviceOption = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    group_column: GroupColumnOption = None,
+    group_pattern: GroupPatternOption = None,
     no_record: Annotated[bool, typer.Option("--no-record", help="Only look; append nothing to the registry.")] = False,
     registry: RegistryOption = None,
     key: KeyOption = None,
@@ -65,7 +69,12 @@ def bench(
             precisions=[word.strip() for word in precisions.split(",")],
             device=device,
             seconds=seconds,
-            options=stated(text_column=text_column, label_column=label_column),
+            options=stated(
+                text_column=text_column,
+                label_column=label_column,
+                group_column=group_column,
+                group_pattern=group_pattern,
+            ),
             report=report,
         )
     number = _add(opened, version, record) if version is not None and version.version and not no_record else None

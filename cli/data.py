@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .data_leaks import leak_lines
 from .options import (
     DeviceOption,
+    GroupColumnOption,
+    GroupPatternOption,
     JsonOption,
     KeyOption,
     LabelColumnOption,
@@ -35,33 +38,58 @@ def data(
     ],
     start: Annotated[
         str | None,
-        typer.Option(metavar="REF|DIR", help="Suspect labels by this model's frozen features (needs cleanlab)."),
+        typer.Option(
+            metavar="REF|DIR",
+            help="Suspect labels by this model's frozen features (needs cleanlab), and let it confirm near duplicates.",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REF|DIR", help="Which of these examples was this version trained on, by its sketch?"),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page, pictures inside.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Crop in pixels for --start; by default the start's.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens of a text for --start.")] = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    group_column: GroupColumnOption = None,
+    group_pattern: GroupPatternOption = None,
     device: DeviceOption = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Report on your data before a run: classes, sizes, copies, leaks, unreadable files, suspected label errors."""
+    """Report on your data before a run: classes, sizes, copies, near copies, leaks, unreadable files, label errors."""
     from roadworthy.registry import open_registry, trusted_keys
 
     from .output import emit, note, progress
 
-    snapshot = None
-    if start is not None:
-        snapshot = Path(start)
-        if not is_folder(start):
-            snapshot = pulled(open_registry(registry), start, trusted_keys(extra=key or ()))
-    options = stated(image_size=image_size, max_length=max_length, text_column=text_column, label_column=label_column)
+    def folder_of(word: str) -> Path:
+        if is_folder(word):
+            return Path(word)
+        return pulled(open_registry(registry), word, trusted_keys(extra=key or ()))
+
+    options = stated(
+        image_size=image_size,
+        max_length=max_length,
+        text_column=text_column,
+        label_column=label_column,
+        group_column=group_column,
+        group_pattern=group_pattern,
+    )
+    snapshot, other = (None if word is None else folder_of(word) for word in (start, against))
     with progress() as report:
         from roadworthy.finetune import survey
 
-        found = survey(folder, start=snapshot, options=options, device=device, report=report)
+        found = survey(
+            folder,
+            start=snapshot,
+            against=other,
+            against_name=against,
+            options=options,
+            device=device,
+            report=report,
+        )
     if html is not None:
         from .data_page import write_data_page
 
@@ -97,6 +125,7 @@ def lines(found: "DataReport") -> Iterator[str]:
             continue
         yield f"  {one.name}: {low} to {high}; 5 % below {p5}, half below {median}, 95 % below {p95}"
     yield from _copies(found)
+    yield from leak_lines(found)
     yield from _suspects(found)
     if found.unreadable:
         yield f"cannot be read: {len(found.unreadable):,}"

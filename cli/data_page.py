@@ -9,7 +9,7 @@ from .pages import Tile, rendered, write
 if TYPE_CHECKING:
     from roadworthy.finetune import DataReport
 
-_CLASSES, _COPIES, _SUSPECTS = 100, 36, 60  # shown at most
+_CLASSES, _COPIES, _NEAR, _SUSPECTS = 100, 36, 24, 60  # shown at most
 
 
 def write_data_page(report: "DataReport", data: Path, page: Path, options: Mapping[str, str | int]) -> None:
@@ -18,7 +18,9 @@ def write_data_page(report: "DataReport", data: Path, page: Path, options: Mappi
 
     suspects = report.label_check.suspects[:_SUSPECTS] if report.label_check else ()
     copies = report.copies[:_COPIES]
+    near = report.near.pairs[:_NEAR] if report.near else ()
     names = {one.name for one in suspects} | {one.places[0].name for one in copies}
+    names |= {name for one in near for name in (one.test, one.other)}
     classes = sorted(report.classes, key=lambda one: one.total)[:_CLASSES]
     html = rendered(
         "data_page.html",
@@ -28,6 +30,7 @@ def write_data_page(report: "DataReport", data: Path, page: Path, options: Mappi
         classes=[one for one in report.classes if one in classes],
         largest=max((one.total for one in classes), default=0) or 1,
         copies=copies,
+        near=near,
         suspects=suspects,
         shown=show(data, names, options=options),
     )
@@ -49,6 +52,10 @@ def tiles(report: "DataReport") -> list[Tile]:
         _counted(len(report.leaks), "contents in the test part and in training"),
         _counted(len(report.contradictions), "contents under different labels"),
     ]
+    if report.near is not None:
+        found.append(_counted(len(report.near.pairs), f"test {report.noun}s with a near copy in another part"))
+    if report.groups is not None:
+        found.append(_counted(len(report.groups.crossing), f"test {report.noun}s of a group that is trained on"))
     if check is not None:
         found.append(Tile(value=f"{len(check.suspects):,}", label="labels to look at again"))
         found += [

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from .options import (
+    GroupColumnOption,
+    GroupPatternOption,
     JsonOption,
     KeyOption,
     LabelColumnOption,
@@ -30,6 +32,8 @@ def export(
     target: Annotated[str | None, typer.Option(help="By default the certificate's.")] = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    group_column: GroupColumnOption = None,
+    group_pattern: GroupPatternOption = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -56,7 +60,12 @@ def export(
             data=data,
             signer=signing_key(),
             target=target,
-            options=stated(text_column=text_column, label_column=label_column),
+            options=stated(
+                text_column=text_column,
+                label_column=label_column,
+                group_column=group_column,
+                group_pattern=group_pattern,
+            ),
             report=report,
         )
     artefact, files = done.record.artefact, done.record.files

@@ -8,6 +8,8 @@ import typer
 from .one_voice import finish_undisturbed, leads
 from .options import (
     DeviceOption,
+    GroupColumnOption,
+    GroupPatternOption,
     JsonOption,
     KeyOption,
     LabelColumnOption,
@@ -48,6 +50,8 @@ def finetune(
     max_length: Annotated[int | None, typer.Option(help="Tokens of a text; by default the start's.")] = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    group_column: GroupColumnOption = None,
+    group_pattern: GroupPatternOption = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its peak.")] = None,
     lora_rank: Annotated[int | None, typer.Option(help="Train low-rank adapters of this rank (text).")] = None,
@@ -92,6 +96,8 @@ def finetune(
         "max_length": max_length,
         "text_column": text_column,
         "label_column": label_column,
+        "group_column": group_column,
+        "group_pattern": group_pattern,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,

@@ -44,6 +44,13 @@ TextColumnOption = Annotated[str | None, typer.Option(help="The column with the 
 LabelColumnOption = Annotated[
     str | None, typer.Option(help="The column with the labels, where its name does not tell.")
 ]
+GroupColumnOption = Annotated[
+    str | None, typer.Option(help="The column that names the patient, user or document: never in two parts.")
+]
+GroupPatternOption = Annotated[
+    str | None,
+    typer.Option(metavar="REGEX", help="The same in file names, as the first group: 'person(\\d+)_'."),
+]
 
 
 def stated(**values: Any) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import typer
 
 from .options import (
     DeviceOption,
+    GroupColumnOption,
+    GroupPatternOption,
     JsonOption,
     KeyOption,
     LabelColumnOption,
@@ -39,6 +41,8 @@ def race(
     max_length: Annotated[int | None, typer.Option(help="Tokens of a text; by default the start's.")] = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    group_column: GroupColumnOption = None,
+    group_pattern: GroupPatternOption = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -67,6 +71,8 @@ def race(
             max_length=max_length,
             text_column=text_column,
             label_column=label_column,
+            group_column=group_column,
+            group_pattern=group_pattern,
         )
     if json:
         emit({"page": raced.page, "failures": raced.failures, **_document(raced)})

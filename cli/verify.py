@@ -8,6 +8,8 @@ import typer
 from .options import (
     DeviceOption,
     GateOption,
+    GroupColumnOption,
+    GroupPatternOption,
     JsonOption,
     KeyOption,
     LabelColumnOption,
@@ -65,8 +67,18 @@ def verify(
         bool,
         typer.Option("--attest", help="Sign what was measured of a published version, as a second party, beside it."),
     ] = False,
+    no_sketch: Annotated[
+        bool,
+        typer.Option(
+            "--no-sketch",
+            help="Publish no sketch of the training data. With it, whoever has an example can ask whether it was "
+            "trained on; nobody can read examples out of it.",
+        ),
+    ] = False,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    group_column: GroupColumnOption = None,
+    group_pattern: GroupPatternOption = None,
     signed_by: SignerOption = "ed25519",
     registry: RegistryOption = None,
     key: KeyOption = None,
@@ -84,7 +96,9 @@ def verify(
     from .attesting import attest_to
     from .output import emit, metric_document, metric_line, note, progress
 
-    options = stated(text_column=text_column, label_column=label_column) or None
+    options = stated(
+        text_column=text_column, label_column=label_column, group_column=group_column, group_pattern=group_pattern
+    )
     if attest:
         if target or gate or waive or reference or parent_data or show_examples:
             raise InputError(
@@ -117,6 +131,7 @@ def verify(
             gate=gate,
             waivers=waivers,
             parent_data=parent_data,
+            publish_sketch=not no_sketch,
             report=report,
         )
     if json:

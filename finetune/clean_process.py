@@ -17,13 +17,15 @@ from roadworthy.model_cards.evidence import fingerprint_of
 from roadworthy.model_cards.snapshot import EXAMPLES, list_files
 
 from .clean_answer import answer, say
-from .clean_request import REQUEST, Measured, Request
+from .clean_request import REQUEST, Measured, NearFound, Request
 from .environment import choose_device, describe, make_deterministic
 from .evaluation import predict
 from .example_pictures import check_can_show, write_examples
 from .examples import Dataset
 from .fingerprint import fingerprint
 from .flops import count_flops
+from .groups import without_groups
+from .leak_search import find_near, leave_groups
 from .open_model import Opened, open_snapshot
 from .tasks import task_of
 
@@ -42,12 +44,14 @@ def measure(request: Request) -> Measured:
     )
     rows = _answers(opened, data, device)
     (out / "test.jsonl").write_bytes(evidence.dump(rows))
+    leave_groups(data.examples, out)
     if request.show_examples:
         names = {example.id: example.name for example in data.examples.part("test")}
         write_examples(rows, names, Path(request.data), out / EXAMPLES, most=request.show_examples)
     reason = _measure_parent(request, opened, data, device) if request.parent else None
     if request.parent and request.parent_data:
         _measure_parent_test(request, opened, device)
+    near = find_near(request, opened, say)
     identity = fingerprint(opened.model)
     return Measured(
         task=config.task,
@@ -64,6 +68,8 @@ def measure(request: Request) -> Measured:
         environment=describe(device, "float32"),
         parent_not_compared=reason,
         flops=count_flops(opened, device),
+        near=near if isinstance(near, NearFound) else None,
+        near_not_measured=None if isinstance(near, NearFound) else near,
     )
 
 
@@ -106,7 +112,7 @@ def _measure_parent_test(request: Request, child: Opened, device: torch.device) 
         Path(str(request.parent_data)),
         asked.config,
         to_measure=True,
-        options=request.options,
+        options=without_groups(request.options),
         cache=Path(request.out) / "parent-cache",
         report=say,
     )

@@ -1,4 +1,4 @@
-"""Which column holds the text and which the label, from their names."""
+"""Which column holds the text and which the label, from their names; and the group, where the user says so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +16,24 @@ class Columns:
 
     text: str
     label: str
+    group: str | None = None
 
 
-def choose_columns(path: Path, names: Sequence[str], *, text: str | None, label: str | None) -> Columns:
+def choose_columns(
+    path: Path, names: Sequence[str], *, text: str | None, label: str | None, group: str | None = None
+) -> Columns:
     """The columns that were asked for, or those whose names say what they are.
 
     Raises:
         InputError: a column that is not there, or names that do not tell.
     """
-    for option, asked in (("--text-column", text), ("--label-column", label)):
+    for option, asked in (("--text-column", text), ("--label-column", label), ("--group-column", group)):
         if asked is not None and asked not in names:
             raise InputError(f"{path} has no column {asked!r}. Found: {_list(names)}. Give {option} one of them.")
     return Columns(
         text=text or _known(path, names, _TEXT, "text", "--text-column"),
         label=label or _known(path, names, _LABEL, "label", "--label-column"),
+        group=group,
     )
 
 

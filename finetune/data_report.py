@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .examples import Example, Examples, Unreadable
 from .label_check import LabelCheck
+from .leak_report import Against, GroupReport, NearReport, report_groups
 from .split import Part
 
 SCARCE = 10  # training examples; a class with fewer is hardly learned, and its recall hardly measured
@@ -75,7 +76,8 @@ class Distribution:
 class DataReport:
     """``imbalance``: training examples of the largest class for each of the smallest; ``None`` where one has none.
 
-    ``blocking``: why training would be refused. ``not_checked``: why there is no ``label_check``.
+    ``blocking``: why training would be refused. ``not_checked``: why there is no ``label_check``,
+    ``near_not_checked`` why there is no ``near``. ``groups`` and ``against`` only where they were asked for.
     """
 
     origin: str
@@ -91,6 +93,10 @@ class DataReport:
     blocking: tuple[str, ...]
     label_check: LabelCheck | None
     not_checked: str | None
+    near: NearReport | None = None
+    near_not_checked: str | None = None
+    groups: GroupReport | None = None
+    against: Against | None = None
 
     @property
     def leaks(self) -> tuple[Copies, ...]:
@@ -165,8 +171,11 @@ def describe(
     blocking: Sequence[str],
     label_check: LabelCheck | None,
     not_checked: str | None,
+    near: NearReport | str | None = None,
+    against: Against | None = None,
 ) -> DataReport:
-    """The report on ``examples``; ``sizes`` has a value for each of them, by what is measured."""
+    """The report on ``examples``; ``sizes`` has a value for each of them, by what is measured; ``near`` may be why
+    there is none."""
     classes = count_classes(examples)
     return DataReport(
         origin=examples.origin,
@@ -182,6 +191,10 @@ def describe(
         blocking=tuple(blocking),
         label_check=label_check,
         not_checked=not_checked,
+        near=None if isinstance(near, str) else near,
+        near_not_checked=near if isinstance(near, str) else None,
+        groups=report_groups(examples),
+        against=against,
     )
 
 
@@ -203,6 +216,11 @@ def sentence(examples: Examples) -> str:
         leaked = len(examples.leaked())
         leaks = f", {leaked:,} of them in the test part too, which blocks publishing" if leaked else ""
         words.append(f"{copies:,} {_plural(copies, 'is a copy', 'are copies')} of others{leaks}.")
+    if crossing := len(examples.crossing()):
+        words.append(
+            f"{crossing:,} test {examples.noun}s share a group ({examples.split.grouping}) with training, which blocks "
+            "publishing."
+        )
     return " ".join(words)
 
 

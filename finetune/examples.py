@@ -16,7 +16,7 @@ from .split import Part, Split
 class Example:
     """``id``: the content's digest. ``name``: where the user finds it, such as a path or ``file.csv:17``.
 
-    ``row`` is its place in the payload.
+    ``row`` is its place in the payload; ``group`` what it belongs to, where the user said how to tell.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Example:
     part: Part
     name: str
     row: int
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,15 @@ class Examples:
     def seen(self) -> frozenset[str]:
         """Ids of everything to train or stop on."""
         return frozenset(e.id for e in self.members if e.part != "test")
+
+    def seen_groups(self) -> frozenset[str]:
+        """Groups of what is trained or stopped on."""
+        return frozenset(e.group for e in self.members if e.part != "test" and e.group is not None)
+
+    def crossing(self) -> tuple[Example, ...]:
+        """Test examples of a group that is also trained or stopped on."""
+        seen = self.seen_groups()
+        return tuple(e for e in self.part("test") if e.group in seen)
 
     def counts(self) -> Counter[Answer]:
         """How many examples of each truth there are to train on."""

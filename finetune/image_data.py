@@ -29,7 +29,7 @@ _MOST_NAMED = 20  # unreadable files named in one message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One image of the index: pixel digest, class, part, path relative to the data folder, its place.
+    """One image of the index: pixel digest, class, part, group, path relative to the data folder, its place.
 
     ``height`` and ``width`` are those of the decoded copy, ``full_height`` and ``full_width`` those of the file.
     """
@@ -37,6 +37,7 @@ class Entry:
     id: str
     label: int
     part: Part
+    group: str | None
     path: str
     offset: int
     height: int
@@ -95,7 +96,8 @@ def _examples(listing: Listing, entries: tuple[Entry, ...]) -> Examples:
     return Examples(
         labels=listing.labels,
         members=tuple(
-            Example(id=e.id, truth=e.label, part=e.part, name=e.path, row=row) for row, e in enumerate(entries)
+            Example(id=e.id, truth=e.label, part=e.part, name=e.path, row=row, group=e.group)
+            for row, e in enumerate(entries)
         ),
         split=listing.split,
         origin=str(listing.root),
@@ -119,7 +121,7 @@ def _decode_all(
     unreadable: list[Unreadable] = []
     offset = 0
     with flat.open("wb") as file:
-        for number, (listed, outcome) in enumerate(_decoded(listing, resize, interpolation), start=1):
+        for number, (listed, outcome) in enumerate(decoded(listing, resize, interpolation), start=1):
             relative = listed.path.relative_to(listing.root).as_posix()
             if isinstance(outcome, str):
                 unreadable.append(Unreadable(name=relative, found=outcome))
@@ -130,7 +132,8 @@ def _decode_all(
                 Entry(
                     id=outcome.identity,
                     label=listed.label,
-                    part=listing.split.part_of(listed.part, outcome.identity),
+                    part=listing.split.part_of(listed.part, outcome.identity, listed.group),
+                    group=listed.group,
                     path=relative,
                     offset=offset,
                     height=height,
@@ -145,8 +148,11 @@ def _decode_all(
     return tuple(entries), tuple(unreadable)
 
 
-def _decoded(listing: Listing, resize: int, interpolation: str) -> Iterator[tuple[Listed, Decoded | str]]:
-    """Decodes in threads (Pillow releases the interpreter), a bounded number ahead, in the listed order."""
+def decoded(listing: Listing, resize: int, interpolation: str) -> Iterator[tuple[Listed, Decoded | str]]:
+    """Each file decoded, or what it is instead, in the listed order.
+
+    In threads (Pillow releases the interpreter), a bounded number ahead.
+    """
 
     def one(listed: Listed) -> Decoded | str:
         try:
@@ -176,7 +182,7 @@ def _stamp(listing: Listing, form: str) -> str:
     """Changes whenever a file, its size, its time, its class or its part does."""
     files = [[str(f.path), f.path.stat().st_size, f.path.stat().st_mtime_ns, f.label, f.part] for f in listing.files]
     fields = [field.name for field in dataclasses.fields(Entry)]
-    return json.dumps([form, fields, listing.labels, sorted(listing.split.given), files])
+    return json.dumps([form, fields, listing.labels, sorted(listing.split.given), str(listing.split.grouping), files])
 
 
 def _write_index(index: Path, stamp: str, entries: tuple[Entry, ...]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from roadworthy.model_cards import InputError
 
+from .groups import Grouping, compiled, group_in
 from .split import PART_NAMES, Part, Split
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -18,11 +19,12 @@ _AS_EXPECTED = "Expected DIR/CLASS/image.jpg, or DIR/train/CLASS/image.jpg with 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A file that should be an image: its path, its class's index, its part where the user gave one."""
+    """A file that should be an image: its path, its class's index, its part and its group where the user gave one."""
 
     path: Path
     label: int
     part: Part | None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,24 +37,26 @@ class Listing:
     split: Split
 
 
-def list_folder(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing:
-    """Lists a data folder. ``labels`` fixes the classes and their order, as a trained model has them.
+def list_folder(root: Path, *, labels: tuple[str, ...] | None = None, group: str | None = None) -> Listing:
+    """Lists a data folder. ``labels`` fixes the classes and their order, as a trained model has them; ``group`` is the
+    pattern that finds a group in a file's name.
 
     Raises:
-        InputError: no folder, no image, fewer than two classes, an empty class, or an unknown class.
+        InputError: no folder, no image, fewer than two classes, an empty class, an unknown class, or a pattern that
+            cannot be used.
     """
-    listing = look_through(root, labels=labels)
+    listing = look_through(root, labels=labels, group=group)
     if labels is None:
         check_classes(listing)
     check_empty(listing)
     return listing
 
 
-def look_through(root: Path, *, labels: tuple[str, ...] | None = None) -> Listing:
+def look_through(root: Path, *, labels: tuple[str, ...] | None = None, group: str | None = None) -> Listing:
     """Lists a data folder whatever its classes are like.
 
     Raises:
-        InputError: no folder, no image, or a class that is none of ``labels``.
+        InputError: no folder, no image, a class that is none of ``labels``, or a pattern that finds nothing.
     """
     if not root.is_dir():
         raise InputError(f"no data folder at {root}. {_AS_EXPECTED}")
@@ -68,8 +72,14 @@ def look_through(root: Path, *, labels: tuple[str, ...] | None = None) -> Listin
             f"Expected only: {', '.join(labels[:10])}. Rename the folder, or fine-tune on these classes first."
         )
     index = {label: number for number, label in enumerate(labels)}
+    pattern = None if group is None else compiled(group)
     files = tuple(
-        Listed(path=path, label=index[folder.name], part=part)
+        Listed(
+            path=path,
+            label=index[folder.name],
+            part=part,
+            group=None if pattern is None else group_in(pattern, path.name),
+        )
         for part, top in tops.items()
         for folder in _folders(top)
         for path in sorted(folder.rglob("*"))
@@ -77,7 +87,13 @@ def look_through(root: Path, *, labels: tuple[str, ...] | None = None) -> Listin
     )
     if not files:
         raise InputError(f"0 images in {root}. {_AS_EXPECTED} Known endings: {' '.join(sorted(IMAGE_SUFFIXES))}.")
-    split = Split(given=given, unit="folders", content="pixels'")
+    if group is not None and all(one.group is None for one in files):
+        raise InputError(
+            f"--group-pattern {group!r} is in no file's name in {root}; expected it in most. The first is "
+            f"{files[0].path.name!r}."
+        )
+    grouping = None if group is None else Grouping(by="pattern", name=group)
+    split = Split(given=given, unit="folders", content="pixels'", grouping=grouping)
     return Listing(root=root, labels=labels, files=files, split=split)
 
 

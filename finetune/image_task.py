@@ -23,6 +23,7 @@ from .image_folder import list_folder
 from .image_workload import ImageWorkload
 from .inputs import Inputs
 from .model_config import ModelConfig
+from .near_images import PerceptualHash
 from .pixel_store import PixelStore
 from .progress import Report
 from .recipe import Recipe
@@ -34,8 +35,9 @@ class ImageTask:
     """A folder for each class in, a timm classifier out."""
 
     name = timm_snapshot.TASK
-    options = frozenset({"image_size"})
+    options = frozenset({"image_size", "group_pattern"})
     config_files = (CONFIG,)
+    near = PerceptualHash()
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is timm's form."""
@@ -79,10 +81,11 @@ class ImageTask:
         self, data: Path, config: ModelConfig, *, to_measure: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[PixelStore]:
         """Decodes every image below ``data`` once."""
-        listing = list_folder(data, labels=config.labels if to_measure else None)
+        group = str(options["group_pattern"]) if "group_pattern" in options else None
+        listing = list_folder(data, labels=config.labels if to_measure else None, group=group)
         if not to_measure and set(config.labels) == set(listing.labels) and config.labels != listing.labels:
             # The start's order of classes where the classes are the same, so that its head stays right.
-            listing = list_folder(data, labels=config.labels)
+            listing = list_folder(data, labels=config.labels, group=group)
         if to_measure and "test" in listing.split.given:
             listing = replace(listing, files=tuple(f for f in listing.files if f.part == "test"))
         return read_images(listing, config.protocol, cache, report)

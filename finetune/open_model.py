@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from .model_config import ModelConfig
@@ -17,6 +18,11 @@ class Opened:
     model: nn.Module
     config: ModelConfig
     task: Task
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.model.parameters()).device
 
 
 def open_snapshot(folder: Path, *, device: str = "cpu") -> Opened:

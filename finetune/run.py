@@ -69,8 +69,9 @@ def finetune(
         process_started: when the user began to wait, seconds since the epoch; by default, now.
         report: called with (stage, done, total) and facts.
         settings: fields of the task's recipe (``recipe.Recipe``: ``epochs``, ``batch_size``, ``learning_rate``, …)
-            and what the task wants to know: ``image_size`` in pixels; ``max_length`` in tokens, ``text_column``
-            and ``label_column``.
+            and what the task wants to know: ``image_size`` in pixels, ``group_pattern`` in file names;
+            ``max_length`` in tokens, ``text_column``, ``label_column``, ``group_column``. The parts that a run makes
+            itself keep the examples of one group (a patient, a user) together.
 
     Raises:
         InputError: data, start or options cannot be used; the message says which and what to do.

@@ -51,11 +51,13 @@ class RunSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunData:
-    """What the data turned out to be, the ids that were trained or stopped on, the last validation metric."""
+    """What the data turned out to be, the ids and the groups (digests) that were trained or stopped on, the last
+    validation metric."""
 
     data: Data
     seen: tuple[str, ...]
     validation: Metric | None
+    seen_groups: tuple[str, ...] = ()
 
 
 _SPEC = TypeAdapter(RunSpec)

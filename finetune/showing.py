@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from roadworthy.model_cards import InputError
 
-from .text_table import SUFFIXES, look_through
+from .text_table import SUFFIXES, columns_of, look_through
 
 SIDE = 256  # pixels of a thumbnail, at most
 _LETTERS = 300
@@ -61,9 +61,8 @@ def _picture(path: Path) -> Shown | None:
 
 
 def _texts(data: Path, wanted: set[str], options: Mapping[str, str | int]) -> dict[str, Shown]:
-    named = {word: str(options[f"{word}_column"]) for word in ("text", "label") if f"{word}_column" in options}
     try:
-        table, _ = look_through(data, **named)
+        table, _ = look_through(data, **columns_of(options))
     except InputError:
         return {}
     return {row.where: Shown(text=_beginning(row.text)) for row in table.rows if row.where in wanted}

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .groups import Grouping, digest
+
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
@@ -24,31 +26,35 @@ TEST_SHARE = 0.15  # of the pool
 class Split:
     """``given``: the parts that the user laid out; empty for one pool. ``unit``: "folders" or "files".
 
-    ``content``: what the digest is taken of, as a possessive that a card can print: "pixels'", "text's".
+    ``content``: what the digest is taken of, as a possessive that a card can print: "pixels'", "text's". With a
+    ``grouping``, examples of one group fall into one part.
     """
 
     given: frozenset[Part]
     unit: str
     content: str
+    grouping: Grouping | None = None
 
     @property
     def rule(self) -> str:
         """How the parts come about, in words that a card can print."""
+        by = f"by group, {self.grouping}" if self.grouping else "by content"
+        of = "group's" if self.grouping else self.content
         if not self.given:
-            return (
-                f"by content: the {self.content} SHA-256 puts {TEST_SHARE:.0%} into test and "
-                f"{VALIDATION_SHARE:.0%} into validation"
-            )
+            return f"{by}: the {of} SHA-256 puts {TEST_SHARE:.0%} into test and {VALIDATION_SHARE:.0%} into validation"
         names = ", ".join(sorted(self.given))
         if "validation" in self.given:
             return f"as given by the {self.unit} {names}"
-        return f"as given by the {self.unit} {names}; validation is {VALIDATION_SHARE:.0%} of train, by content"
+        return f"as given by the {self.unit} {names}; validation is {VALIDATION_SHARE:.0%} of train, {by}"
 
-    def part_of(self, given: Part | None, identity: str) -> Part:
-        """The part of an example with that content digest; equal content always falls into the same part."""
+    def part_of(self, given: Part | None, identity: str, group: str | None = None) -> Part:
+        """The part of an example with that content digest, or of that group: what is equal falls into the same part.
+
+        An example without a group is one of its own.
+        """
         if given in ("validation", "test"):
             return given
-        share = int(identity[:15], 16) / 16**15
+        share = int((identity if group is None else digest(group))[:15], 16) / 16**15
         if given == "train":
             carve = "validation" not in self.given and share < VALIDATION_SHARE
             return "validation" if carve else "train"

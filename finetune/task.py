@@ -20,6 +20,7 @@ from .examples import Dataset
 from .held_out import HeldOut
 from .inputs import Inputs
 from .model_config import ModelConfig
+from .near import NearMethod
 from .progress import Report
 from .recipe import Recipe
 from .recipe_choice import Catalogue
@@ -109,6 +110,10 @@ class Task(Interface):
     @property
     def config_files(self) -> tuple[str, ...]:
         """A snapshot's files besides its weights that say how inputs are made and what outputs mean."""
+
+    @property
+    def near(self) -> NearMethod | None:
+        """How near duplicates are found; ``None``, or no such attribute at all: they are not measured."""
 
     def recipes(self, config: ModelConfig) -> Catalogue:
         """The recipes that a user may ask for by name, for a start of this configuration."""

@@ -25,8 +25,12 @@ def identity(text: str) -> str:
 
     Two texts that differ in nothing else are the same example, and leak if they lie in train and test.
     """
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return hashlib.sha256(normalised(text).encode()).hexdigest()
+
+
+def normalised(text: str) -> str:
+    """NFKC, case folded, with single spaces: what two equal texts have in common."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def read_texts(
@@ -66,7 +70,12 @@ def examples_of(table: Table, classes: tuple[str, ...]) -> Examples:
         labels=classes,
         members=tuple(
             Example(
-                id=digest, truth=index[row.label], part=table.split.part_of(row.part, digest), name=row.where, row=n
+                id=digest,
+                truth=index[row.label],
+                part=table.split.part_of(row.part, digest, row.group),
+                name=row.where,
+                row=n,
+                group=row.group,
             )
             for n, (row, digest) in enumerate(zip(table.rows, identities, strict=True))
         ),

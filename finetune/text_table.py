@@ -17,21 +17,24 @@ from roadworthy.model_cards import InputError
 
 from .columns import Columns, choose_columns
 from .examples import Unreadable
+from .groups import Grouping
 from .split import PART_NAMES, Part, Split
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+COLUMNS = ("text_column", "label_column", "group_column")  # options that name them
 _MOST_NAMED = 20  # bad rows named in one message
 _AS_EXPECTED = f"Expected a file ({', '.join(SUFFIXES)}) or a folder with train.csv and test.csv."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRow:
-    """One example; ``where`` is its file and row as a user counts them, the part only where it was given."""
+    """One example; ``where`` is its file and row as a user counts them, part and group only where they were given."""
 
     text: str
     label: str
     where: str
     part: Part | None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,14 @@ class Table:
     split: Split
 
 
-def read_table(root: Path, *, text: str | None = None, label: str | None = None) -> Table:
-    """Reads every row; ``text`` and ``label`` name the columns where their names do not tell.
+def columns_of(options: Mapping[str, str | int]) -> dict[str, str]:
+    """The columns that options name: {"text": "body"} of {"text_column": "body"}."""
+    return {name.removesuffix("_column"): str(options[name]) for name in COLUMNS if name in options}
+
+
+def read_table(root: Path, *, text: str | None = None, label: str | None = None, group: str | None = None) -> Table:
+    """Reads every row; ``text`` and ``label`` name the columns where their names do not tell, ``group`` that of the
+    groups where there are any.
 
     Raises:
         InputError: no such data, no such column, or rows without a text or a label (all are named by number).
@@ -56,14 +65,14 @@ def read_table(root: Path, *, text: str | None = None, label: str | None = None)
     unreadable: list[Unreadable] = []
     columns: Columns | None = None
     for path, part in files:
-        columns = _read_file(path, part, text, label, rows, unreadable)
+        columns = _read_file(path, part, {"text": text, "label": label, "group": group}, rows, unreadable)
     if unreadable:
         raise InputError(unreadable_message(root, unreadable))
     return _table(root, given, files, rows, columns)
 
 
 def look_through(
-    root: Path, *, text: str | None = None, label: str | None = None
+    root: Path, *, text: str | None = None, label: str | None = None, group: str | None = None
 ) -> tuple[Table, tuple[Unreadable, ...]]:
     """Reads every row that can be used; what cannot, files included, is told and left out.
 
@@ -76,7 +85,7 @@ def look_through(
     columns: Columns | None = None
     for path, part in files:
         try:
-            columns = _read_file(path, part, text, label, rows, unreadable)
+            columns = _read_file(path, part, {"text": text, "label": label, "group": group}, rows, unreadable)
         except InputError as error:
             unreadable.append(Unreadable(name=path.name, found=str(error)))
     if not rows and unreadable:
@@ -96,12 +105,12 @@ def unreadable_message(root: Path, unreadable: Sequence[Unreadable]) -> str:
 
 
 def _read_file(
-    path: Path, part: Part | None, text: str | None, label: str | None, rows: list[TextRow], bad: list[Unreadable]
+    path: Path, part: Part | None, named: Mapping[str, str | None], rows: list[TextRow], bad: list[Unreadable]
 ) -> Columns:
     """Adds what a file holds to ``rows`` and ``bad``, and says which columns it was read from."""
     records = _records(path)
     names, _ = next(records, ((), None))
-    columns = choose_columns(path, names, text=text, label=label)
+    columns = choose_columns(path, names, text=named["text"], label=named["label"], group=named["group"])
     for number, (_, record) in enumerate(records, start=1):
         if record is None:
             continue
@@ -110,7 +119,15 @@ def _read_file(
             bad.append(Unreadable(name=f"row {number} of {path.name}", found=problem))
             continue
         where = f"{path.name}:{number}"
-        rows.append(TextRow(text=str(record[columns.text]), label=_word(record[columns.label]), where=where, part=part))
+        rows.append(
+            TextRow(
+                text=str(record[columns.text]),
+                label=_word(record[columns.label]),
+                where=where,
+                part=part,
+                group=None if columns.group is None else _group(record.get(columns.group)),
+            )
+        )
     return columns
 
 
@@ -123,7 +140,8 @@ def _table(
 ) -> Table:
     if not rows or columns is None:
         raise InputError(f"0 rows in {root}. {_AS_EXPECTED}")
-    split = Split(given=given, unit="files", content="text's")
+    grouping = None if columns.group is None else Grouping(by="column", name=columns.group)
+    split = Split(given=given, unit="files", content="text's", grouping=grouping)
     return Table(root=root, files=tuple(path for path, _ in files), rows=tuple(rows), columns=columns, split=split)
 
 
@@ -232,3 +250,8 @@ def _problem(record: Mapping[str, Any], columns: Columns) -> str | None:
 
 def _word(label: Any) -> str:
     return str(label).strip()
+
+
+def _group(value: Any) -> str | None:
+    """Its name; a row without one is a group of its own."""
+    return None if value is None else _word(value) or None

@@ -20,12 +20,13 @@ from . import text_recipes, transformers_snapshot
 from .examples import Dataset
 from .inputs import Inputs
 from .model_config import ModelConfig
+from .near_texts import MinHashes
 from .progress import Report
 from .recipe import Recipe
 from .recipe_choice import Catalogue
 from .task import Options
 from .text_data import read_texts
-from .text_table import read_table
+from .text_table import COLUMNS, columns_of, read_table
 from .text_workload import TextWorkload
 from .token_store import TokenStore
 from .tokenizer import FILES, Tokenizer, open_tokenizer
@@ -51,8 +52,9 @@ class TextTask:
     """A table of texts and labels in, an encoder with a classifier out."""
 
     name = transformers_snapshot.TASK
-    options = frozenset({"max_length", "text_column", "label_column"})
+    options = frozenset({"max_length", *COLUMNS})
     config_files = (CONFIG, *FILES)
+    near = MinHashes()
 
     def opens(self, config: Mapping[str, Any]) -> bool:
         """Whether it is an encoder of transformers."""
@@ -88,8 +90,7 @@ class TextTask:
         self, data: Path, config: ModelConfig, *, to_measure: bool, options: Options, cache: Path, report: Report
     ) -> Dataset[TokenStore]:
         """Tokenises every text once."""
-        text, label = (str(options[name]) if name in options else None for name in ("text_column", "label_column"))
-        table = read_table(data, text=text, label=label)
+        table = read_table(data, **columns_of(options))
         if to_measure and "test" in table.split.given:
             table = replace(table, rows=tuple(row for row in table.rows if row.part == "test"))
         # The start's order of classes where the classes are the same, so that its head stays right.

@@ -22,6 +22,7 @@ from .examples import Dataset, check_parts
 from .finders import first_choices
 from .finite import FiniteLosses
 from .freezing import Freezing
+from .groups import digest
 from .journal import Journal
 from .loop import Outcome
 from .meter import Meter
@@ -201,4 +202,11 @@ class TrainingRun:
             exact_duplicates=examples.exact_duplicates(),
             near_duplicates=None,
         )
-        self.folder.write_data(RunData(data=described, seen=tuple(sorted(examples.seen())), validation=outcome.metric))
+        self.folder.write_data(
+            RunData(
+                data=described,
+                seen=tuple(sorted(examples.seen())),
+                validation=outcome.metric,
+                seen_groups=tuple(sorted(map(digest, examples.seen_groups()))),
+            )
+        )

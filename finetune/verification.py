@@ -48,6 +48,8 @@ from roadworthy.model_cards.waiver import Waiver
 
 from . import clean_call
 from .clean_request import MEASURED, REQUEST, Measured, Request
+from .groups import PATTERN
+from .leak_record import Leakage, check_groups, leakage_of
 from .parent_comparison import compared_with_parent, parent_evidence
 from .progress import Report, silent
 from .run_folder import RunData, RunFolder, RunSpec
@@ -94,6 +96,7 @@ def verify(
     waivers: Sequence[Waiver] = (),
     parent_data: Path | str | None = None,
     attest_as: str | None = None,
+    publish_sketch: bool = True,
     report: Report = silent,
 ) -> Verified:
     """Measures a run's candidate, a series' one, or a snapshot folder, on the test part of ``data`` in a clean process.
@@ -105,8 +108,9 @@ def verify(
     snapshot folder whose certificate you trust; its series of attempts says how soon a run like this one can be
     expected to converge. ``gate`` is the rule that the figures have to pass, by default that the point estimate meets
     the target; ``waivers`` are what you publish it in spite of, for good on its card. ``parent_data``: the parent's own
-    data; this version is measured on its test part too, under the parent's protocol. ``attest_as``: the name under
-    which ``signer`` states what a certified snapshot was measured as, for its registry.
+    data; this version is measured on its test part too, under the parent's protocol. ``publish_sketch``: a sketch of
+    the training data lies in the snapshot, which whoever has an example can ask whether it was trained on.
+    ``attest_as``: the name under which ``signer`` states what a certified snapshot was measured as, for its registry.
 
     Raises:
         CheckError: what cannot be attested: other data than the certificate's, or other files than it covers.
@@ -148,6 +152,8 @@ def verify(
         raise InputError(
             f"{packaged} has no certificate that could be attested. Verify and publish it; a second party attests it."
         )
+    told = {**_of_data(spec), **(options or {})}
+    check_groups(told, spec)
     with tempfile.TemporaryDirectory(prefix="roadworthy-verify-") as aside:
         # What an earlier verification of this run left behind is measured anew, not built upon.
         if run.is_run:
@@ -160,26 +166,28 @@ def verify(
             data=str(Path(data).resolve()),
             out=aside,
             device=device,
-            options=dict(options if options is not None else _of_data(spec)),
+            options=told,
             show_examples=show_examples,
             parent_data=str(Path(parent_data).resolve()) if parent_data is not None else None,
+            train=seen.data.train if seen else None,
         )
         measured = _in_clean_process(request, report)
         if certified:
             return _compare(packaged, Path(aside), measured, signer, attest_as)
         if goal is None:  # told apart above; for the type checker
             raise InputError("no target to verify against.")
-        asked = Asked(target=goal, gate=rule, waivers=tuple(waivers))
+        asked = Asked(target=goal, gate=rule, waivers=tuple(waivers), publish_sketch=publish_sketch)
         return _certify(packaged, Path(aside), measured, Path(data), asked, spec, seen, series, reference, signer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the figures are held against, stated before they were measured."""
+    """What the figures are held against, stated before they were measured, and whether a sketch is published."""
 
     target: Target
     gate: Gate
     waivers: tuple[Waiver, ...]
+    publish_sketch: bool
 
 
 def _check_has_parent(parent: str | None, gate: Gate, parent_data: Path | str | None) -> None:
@@ -200,7 +208,7 @@ def _check_has_parent(parent: str | None, gate: Gate, parent_data: Path | str | 
 def _strip(packaged: Path) -> None:
     for name in (CERTIFICATE, MODEL_SIGNATURE, "README.md"):
         (packaged / name).unlink(missing_ok=True)
-    for name in ("evidence", "plots", ".eval_results"):
+    for name in ("evidence", "plots", ".eval_results", "data"):
         shutil.rmtree(packaged / name, ignore_errors=True)
     for log in packaged.glob("log/attempt-*.log"):
         log.unlink()
@@ -217,7 +225,11 @@ def _add_attempts(packaged: Path, series: SeriesFolder) -> None:
 
 def _of_data(spec: RunSpec | None) -> dict[str, str | int]:
     """What a run was told of its data; what it was told of the model is in the snapshot's config by now."""
-    return {name: value for name, value in spec.options.items() if name.endswith("_column")} if spec else {}
+    return (
+        {name: value for name, value in spec.options.items() if name.endswith("_column") or name == PATTERN}
+        if spec
+        else {}
+    )
 
 
 def _in_clean_process(request: Request, report: Report) -> Measured:
@@ -253,6 +265,7 @@ def _certify(
     log = packaged / EVENTS
     road = clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
     attempts = series.read_series() if series.is_series else None
+    leakage = leakage_of(aside, measured, rows, spec, seen, publish_sketch=asked.publish_sketch)
     claim = Claim(
         card_format=card.FORMAT,
         task=measured.task,
@@ -264,7 +277,7 @@ def _certify(
         metric=metric,
         target=target,
         verdicts=Verdicts(reproduced=target.met_by(metric.value), generalises=target.met_by(worse_end)),
-        data=_data(measured, data, seen, leaked),
+        data=leakage.told_in(_data(measured, data, seen, leaked)),
         start=spec.start if spec else Start(kind="not measured"),
         environment=measured.environment,
         evidence_sha256=hashlib.sha256(proof).hexdigest(),
@@ -281,7 +294,7 @@ def _certify(
     # Rendered from what a reader will read: after one trip through the statement's own form.
     claim = from_statement(to_statement(Certificate(files=(), claim=claim))).claim
     start = Path(spec.start_folder) if spec and spec.start_folder else None
-    _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), start, signer)
+    _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), start, leakage, signer)
     reasons = tuple(str(refusal) for refusal in standing(claim))
     return Verified(
         ok=not reasons,
@@ -317,7 +330,6 @@ def _data(measured: Measured, data: Path, seen: RunData | None, leaked: int | No
         train=seen.data.train if seen else None,
         validation=seen.data.validation if seen else None,
         exact_duplicates=leaked,
-        near_duplicates=None,
     )
 
 
@@ -329,6 +341,7 @@ def _write(
     rows: tuple[evidence.Row, ...],
     curve: tuple[clocks.Point, ...],
     start: Path | None,
+    leakage: Leakage,
     signer: Signer,
 ) -> None:
     """Evidence, card, certificate; the certificate last, so that its presence means complete."""
@@ -338,6 +351,9 @@ def _write(
         shutil.copyfile(aside / "test.jsonl", packaged / EVIDENCE)
         for path, found in parent_evidence(aside, start).items():
             shutil.copyfile(found, packaged / path)
+        for path, content in leakage.files.items():
+            (packaged / path).parent.mkdir(exist_ok=True)
+            (packaged / path).write_bytes(content)
         pictures = pictures_in(measured) | _pictures(packaged, aside)
         proof = card.Proof(claim=claim, rows=rows, curve=curve, pictures=pictures)
         for path, content in card.render(proof).items():

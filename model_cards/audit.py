@@ -17,6 +17,7 @@ from .certificate import Certificate, Claim, from_statement
 from .clocks import Point
 from .envelope import open_envelope
 from .errors import InputError, RoadworthyError
+from .leak_audit import leak_checks
 from .metric import Metric, told
 from .model_signature import signature_checks
 from .parent_audit import parent_checks
@@ -180,6 +181,7 @@ def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[
     metric = score(claim.protocol, rows)
     recomputed = f"{metric.name} {told(metric.name, metric.value)} recomputed from {metric.n:,} rows of evidence"
     yield recomputed, list(_claimed(claim, data, rows, metric))
+    yield from leak_checks(folder, claim, rows)
     yield from parent_checks(folder, claim, rows)
     if claim.training is not None:
         yield from training_checks(folder, claim.training)

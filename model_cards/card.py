@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .card_classes import classes_section
+from .card_data import data_section
 from .card_front_matter import eval_results, front_matter, title
 from .card_origin import origin_section
-from .card_time import NOT_MEASURED, machine, time_section
+from .card_time import machine, time_section
 from .card_verdicts import headline
 from .certificate import Claim
 from .clocks import Point
@@ -66,35 +67,13 @@ def _readme(claim: Claim, classes: str) -> str:
         headline(claim),
         time_section(claim),
         f"![Learning curve with the target and the moment it held]({CURVE})\n",
-        _data(claim),
+        data_section(claim),
         classes,
         origin_section(claim),
         _measurement(claim),
         _check(),
     ]
     return "\n".join(section for section in sections if section)
-
-
-def _data(claim: Claim) -> str:
-    data = claim.data
-    rows = [("test", data.test), ("validation", data.validation), ("train", data.train)]
-    table = "\n".join(
-        f"| {name} | {record.n:,} | {code(record.fingerprint[:16])} |" if record else f"| {name} | {NOT_MEASURED} | |"
-        for name, record in rows
-    )
-    shown = plain(", ".join(data.labels[:20])) + (f" and {len(data.labels) - 20} more" if len(data.labels) > 20 else "")
-    classes = f"{len(data.labels)} classes: {shown}. " if data.labels else ""
-    return (
-        f"## Data: {plain(data.name)}\n\n"
-        f"| part | examples | fingerprint |\n|---|---|---|\n{table}\n\n"
-        f"{classes}Split: {plain(data.split_rule)}. "
-        f"Exact duplicates between train and test: {_count(data.exact_duplicates)}; "
-        f"near duplicates: {_count(data.near_duplicates)}.\n"
-    )
-
-
-def _count(value: int | None) -> str:
-    return NOT_MEASURED if value is None else f"{value:,}"
 
 
 def _measurement(claim: Claim) -> str:

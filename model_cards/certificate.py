@@ -16,11 +16,14 @@ from .clocks import Clocks as Clocks  # a part of the claim, so it is found here
 from .convergence import Convergence
 from .flops import Flops
 from .gate import POINT, Gate
+from .groups import Groups
 from .metric import Metric
 from .multiple import ClassChange
+from .near import Near
 from .noninferiority import NonInferiority
 from .protocol import Protocol
 from .series import Series
+from .sketch import ParentOverlap, SketchRecord
 from .snapshot import FileEntry
 from .statistics import PairedComparison
 from .target import Target
@@ -58,7 +61,12 @@ class SplitRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """The data that was trained, stopped and measured on. ``None`` is "not measured"."""
+    """The data that was trained, stopped and measured on. ``None`` is "not measured".
+
+    ``near`` is what ``near_duplicates`` are, ``near_not_measured`` why there is none. ``groups``: whether any crosses
+    into the test part. ``sketch``: of what was trained or stopped on; ``parent_overlap``: whether the parent was
+    trained on test examples, by its sketch.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -68,6 +76,11 @@ class Data:
     validation: SplitRecord | None = None
     exact_duplicates: int | None = None
     near_duplicates: int | None = None
+    near: Near | None = None
+    near_not_measured: str | None = None
+    groups: Groups | None = None
+    sketch: SketchRecord | None = None
+    parent_overlap: ParentOverlap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +208,7 @@ def to_statement(certificate: Certificate) -> bytes:
 # signed form where they hold their default, so that what was signed before reads, and is written, as it was.
 _LATER_OF_CLAIM: Mapping[str, Any] = {"gate": dataclasses.asdict(POINT), "waivers": (), "flops": None}
 _LATER: Mapping[str, Mapping[str, Any]] = {
+    "data": {"near": None, "near_not_measured": None, "groups": None, "sketch": None, "parent_overlap": None},
     "parent": {"non_inferior": None, "worse_classes": {}, "own_test": None},
     "training": {"series": None, "convergence": None, "energy_joules": None, "energy_counter": None, "choices": {}},
 }

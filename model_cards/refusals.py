@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .certificate import Claim
 from .gate import Gate
+from .leakage import leaks
 from .metric import told
 from .noninferiority import non_inferior
 from .waiver import RefusalKind
@@ -28,7 +29,7 @@ def refusals(claim: Claim, gate: Gate | None = None) -> tuple[Refusal, ...]:
     """Everything that speaks against the claim, waived or not, by ``gate`` or by the one in the claim."""
     return (
         *_of_gate(claim, gate or claim.gate),
-        *_of_data(claim),
+        *(Refusal(kind="leak", reason=reason) for reason in leaks(claim.data)),
         *_of_convergence(claim),
         *_of_parent(claim),
     )
@@ -88,16 +89,6 @@ def _non_inferior(claim: Claim, margin: float) -> Iterator[Refusal]:
         names = ", ".join(f"{name} ({c.gained} gained, {c.lost} lost)" for name, c in parent.worse_classes.items())
         yield Refusal(
             kind="classes", reason=f"worse than its parent {parent.reference} on {names}: expected no such class"
-        )
-
-
-def _of_data(claim: Claim) -> Iterator[Refusal]:
-    # None: measured without a training run, so there is nothing to share.
-    if claim.data.exact_duplicates:
-        yield Refusal(
-            kind="leak",
-            reason=f"{claim.data.exact_duplicates} of {claim.data.test.n:,} test examples were also trained on, with "
-            "the same content: expected 0. Remove them and measure again",
         )
 
 

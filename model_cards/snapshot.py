@@ -16,8 +16,10 @@ EVIDENCE = "evidence/test.jsonl"
 PARENT_EVIDENCE = "evidence/parent.jsonl"
 PARENT_TEST = "evidence/parent-test.jsonl"  # this version on the parent's own test data
 PARENT_TEST_EVIDENCE = "evidence/parent-test-parent.jsonl"  # the parent there, as its own version holds it
+NEAR = "evidence/near.jsonl"  # test examples that are nearly the same as one that was trained on
 EXAMPLES = "evidence/examples"
 EVENTS = "log/events.log"
+SKETCH = "data/train.sketch"  # which examples were trained on, for whoever has one to ask about
 
 _CHUNK = 1 << 20  # bytes; large enough that hashing, not the calls, takes the time
 

@@ -12,6 +12,7 @@ from roadworthy.model_cards.gate import Gate
 
 from . import intake
 from .gate import decide
+from .parent_sketch import overlap_differs
 from .policy import Verifiers
 from .policy_file import Asked, unmet
 from .reference import Reference
@@ -39,7 +40,7 @@ def inspected(
     """
     objections = intake.inspect(folder)
     outcome = audit(folder, keys)
-    reasons = (*decide(outcome, objections, gate), *_of_parent(registry, outcome))
+    reasons = (*decide(outcome, objections, gate), *_of_parent(registry, folder, outcome))
     if outcome.certificate is not None:
         reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys, verifiers)
     if reasons or outcome.certificate is None:
@@ -48,11 +49,12 @@ def inspected(
     return outcome, outcome.certificate
 
 
-def _of_parent(registry: Registry, outcome: Audit) -> Iterator[str]:
+def _of_parent(registry: Registry, folder: Path, outcome: Audit) -> Iterator[str]:
     # A parent of this registry must be the one that the certificate means; another registry's is not known here.
-    parent = outcome.certificate.claim.parent if outcome.certificate else None
-    if parent is None:
+    claim = outcome.certificate.claim if outcome.certificate else None
+    if claim is None or claim.parent is None:
         return
+    parent = claim.parent
     try:
         stored = registry.resolve(parent.reference)
     except (InputError, NotFoundError):
@@ -62,3 +64,5 @@ def _of_parent(registry: Registry, outcome: Audit) -> Iterator[str]:
             f"the parent {parent.reference} is another here: expected certificate {parent.certificate_sha256}, "
             f"found {stored.certificate_sha256}"
         )
+    elif outcome.ok:
+        yield from overlap_differs(registry, stored, folder, claim)

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from roadworthy.model_cards.errors import InputError, StorageError
+from roadworthy.model_cards import sketch
+from roadworthy.model_cards.errors import DamagedError, InputError, StorageError
 from roadworthy.model_cards.snapshot import CONFIG, MODEL_SIGNATURE, WEIGHTS, check_path
 
 from .safetensors_header import lie
 
 _SUFFIXES = {
     *(".safetensors", ".json", ".jsonl", ".csv", ".tsv", ".yaml", ".yml", ".model", ".vocab"),
-    *(".md", ".txt", ".log", ".svg", ".png", ".jpg", ".jpeg", ".webp"),
+    *(".md", ".txt", ".log", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".sketch"),
 }
 _NAMES = {"LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS", "README", ".gitattributes", MODEL_SIGNATURE}
 _PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".tar"}
@@ -128,10 +129,19 @@ def _of_content(path: Path, name: str, suffix: str, folder: Path) -> Iterator[Ob
         yield Objection(file=name, expected=f"what {suffix or 'its name'} says", found="a pickle that imports code")
     elif suffix == ".json":
         yield from _of_json(path, name, folder)
+    elif suffix == ".sketch":
+        yield from _of_sketch(path, name)
     elif suffix == ".svg" and (match := _ACTIVE_SVG.search(path.read_bytes())):
         yield Objection(file=name, expected="a picture", found=f"active content: {match[0].decode()!r}")
     elif suffix in (".yaml", ".yml") and (match := _YAML_TAG.search(path.read_bytes())):
         yield Objection(file=name, expected="plain YAML", found=f"a tag that makes objects: {match[0].decode()!r}")
+
+
+def _of_sketch(path: Path, name: str) -> Iterator[Objection]:
+    try:
+        sketch.load(path.read_bytes())
+    except DamagedError as error:
+        yield Objection(file=name, expected="a sketch of training data", found=str(error))
 
 
 def _is_text_pickle(file: BinaryIO) -> bool:

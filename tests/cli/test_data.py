@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from roadworthy.cli.run_page import leave_run_page
 
@@ -67,7 +68,8 @@ def test_bad_data_is_exit_code_1(roadworthy: Command, messy: Path, tmp_path: Pat
     assert "  train/NORMAL/words.jpeg: a text file ('not a picture')\n" in told.out
     read = Page(page)
     assert all(source.startswith("data:image/") for source in read.sources)
-    assert sum(source.startswith("data:image/jpeg") for source in read.sources) == 4
+    pictures = [source for source in read.sources if source.startswith("data:image/jpeg")]
+    assert len(pictures) == 4 + 2 * len(answer.json["near"]["pairs"])
     assert "<b>RARE" not in read.text
     assert "<b>RARE & co" in read.words
     assert "script" not in read.tags
@@ -116,3 +118,38 @@ def test_a_page_that_fails_does_not_fail_the_run(tmp_path: Path, capsys: pytest.
     """One line on stderr, no exception."""
     leave_run_page(tmp_path / "gone")
     assert "the run itself is whole" in capsys.readouterr().err
+
+
+def test_leaks_in_the_terminal_in_json_and_on_the_page(roadworthy: Command, place: Place, tmp_path: Path) -> None:
+    """A near copy, a person in both parts, and what the published version was trained on."""
+    data = tmp_path / "xrays"
+    shutil.copytree(place.data, data)
+    source = sorted((data / "train/PNEUMONIA").iterdir())[0]
+    with Image.open(source) as image:
+        image.save(data / "test/PNEUMONIA/person77_again.jpeg", quality=50)
+    shutil.move(sorted((data / "train/NORMAL").iterdir())[0], data / "train/NORMAL/person77_x.jpeg")
+    page = tmp_path / "data.html"
+    words = ("data", data, "--group-pattern", r"(person77)_", "--against", "team/xrays@1.0.0")
+    answer = roadworthy(*words, "--html", page, "--json")
+    assert answer.code == 0, answer.err
+    pairs = {pair["test"]: pair for pair in answer.json["near"]["pairs"]}
+    assert pairs["test/PNEUMONIA/person77_again.jpeg"]["other"] == f"train/PNEUMONIA/{source.name}"
+    assert answer.json["groups"] == {
+        "by": "pattern '(person77)_'",
+        "n": 1,
+        "without": 109,
+        "crossing": ["test/PNEUMONIA/person77_again.jpeg"],
+    }
+    against = answer.json["against"]
+    assert (against["n"], against["found"]["train"] + against["found"]["validation"]) == (80, 80)
+    assert against["found"]["test"] == 0
+    told = roadworthy(*words).out
+    assert f"  test/PNEUMONIA/person77_again.jpeg ~ train/PNEUMONIA/{source.name} (" in told
+    assert "  1 of 31 test images share one with what is trained or stopped on: publishing is blocked\n" in told
+    assert re.search(
+        r"in the training data of team/xrays@1.0.0: \d+ of \d+ train, \d+ of \d+ validation, 0 of 31 test", told
+    )
+    read = Page(page)
+    assert "test/PNEUMONIA/person77_again.jpeg" in read.words
+    assert "In the training data of team/xrays@1.0.0" in read.words
+    assert all(source.startswith("data:image/") for source in read.sources)

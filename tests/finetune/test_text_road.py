@@ -55,6 +55,8 @@ def test_what_the_certificate_says_of_texts(parent: Verified) -> None:
     assert parent.claim.task == "text-classification"
     assert parent.claim.protocol.name.startswith("text-accuracy-24-")
     assert len(evidence.load((parent.snapshot / "evidence/test.jsonl").read_bytes())) == 32
+    assert parent.claim.data.near is not None
+    assert (parent.claim.data.near.method, parent.claim.data.near_duplicates) == ("minhash-128@1", 0)
     assert "library_name: transformers" in (parent.snapshot / "README.md").read_text()
 
 

@@ -67,7 +67,8 @@ def test_what_the_certificate_says(road: tuple[Path, Path, Verified]) -> None:
     assert claim.data.validation is not None
     assert claim.data.train.n + claim.data.validation.n == 120
     assert claim.data.exact_duplicates == 0
-    assert claim.data.near_duplicates is None
+    assert claim.data.near is not None
+    assert claim.data.near.method == "phash-64@1"
     assert claim.start.kind == "checkpoint"
     assert claim.training is not None
     assert 0 <= claim.training.clocks.train_only < claim.training.clocks.run <= claim.training.clocks.total

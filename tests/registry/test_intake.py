@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roadworthy.model_cards import sketch
 from roadworthy.registry.intake import inspect
 from roadworthy.registry.safetensors_header import lie
 
@@ -240,3 +241,16 @@ def test_what_the_reference_writer_writes_is_accepted(
     path = tmp_path_factory.mktemp("written") / "model.safetensors"
     path.write_bytes(safetensors.numpy.save({name: np.zeros(shape, dtype) for name, (dtype, shape) in tensors.items()}))
     assert lie(path) is None
+
+
+def test_a_sketch_is_read_before_it_is_stored(folder: Path) -> None:
+    """One that holds what it says may be stored; anything else under its name may not."""
+    (folder / "data").mkdir()
+    path = folder / "data/train.sketch"
+    path.write_bytes(sketch.dump(sketch.sketch_of(["a", "b"], None)))
+    assert _reasons(folder) == []
+    path.write_bytes(path.read_bytes()[:-1] + b"")
+    (reason,) = _reasons(folder)
+    assert reason.startswith(
+        "data/train.sketch: expected a sketch of training data, found the sketch of the training data"
+    )
