@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,26 @@ import pytest
 from datasketch import MinHash
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 from roadworthy.cli.demo_data import WEIGHTS, carried
 from roadworthy.finetune import import_checkpoint, survey
 from roadworthy.finetune.clean_request import Request
+from roadworthy.finetune.examples import Example, Examples
 from roadworthy.finetune.leak_search import find_near
-from roadworthy.finetune.near import method_of
-from roadworthy.finetune.near_images import phash, within
+from roadworthy.finetune.near import Printed, look_alikes, method_of
+from roadworthy.finetune.near_images import PerceptualHash, phash, within
 from roadworthy.finetune.near_texts import jaccard, shingles
 from roadworthy.finetune.open_model import open_snapshot
 from roadworthy.finetune.progress import silent
+from roadworthy.finetune.split import Split
 from roadworthy.model_cards.certificate import SplitRecord
 
 from .conftest import Lay, Review, write_reviews
 
 OTHER = SplitRecord(n=3, fingerprint="f" * 64)
+SPLIT = Split(given=frozenset(), unit="folders", content="pixels'")
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=30)
 
 
@@ -138,6 +142,24 @@ def test_the_jaccard_is_that_of_sets(reviews: list[Review]) -> None:
         for signature, found in zip(hashes, prints, strict=True):
             signature.update_batch(found)
         assert hashes[0].jaccard(hashes[1]) == pytest.approx(expected, abs=0.16)
+
+
+@pytest.mark.parametrize(("alike", "found"), [(0.99, 0), (0.9999, 1)])
+def test_a_model_that_finds_everything_alike_confirms_nothing(alike: float, found: int) -> None:
+    """Two pictures with one hash: no more alike than any two are (0.995), or more."""
+    members = [
+        Example(id=f"{n:064x}", truth=0, part="test" if n == 0 else "train", name=f"{n}", row=n) for n in range(40)
+    ]
+    examples = Examples(labels=("a",), members=tuple(members), split=SPLIT, origin="photos", noun="image")
+    # The first two have the hash 0; the others half of the bits.
+    printed = Printed(examples=examples, prints=np.array([0, 0] + [2**32 - 1] * 38, dtype=np.uint64))
+
+    def embed(chosen: Sequence[Example]) -> NDArray[np.float32]:
+        angles = [np.arccos({0: 1, 1: alike}.get(e.row, 0.995)) for e in chosen]
+        return np.array([[np.cos(angle), np.sin(angle)] for angle in angles], dtype=np.float32)
+
+    pairs = look_alikes(PerceptualHash(), printed, members[:1], members[1:], embed, silent)
+    assert len(pairs) == found
 
 
 def test_a_task_without_a_method() -> None:
