@@ -193,7 +193,7 @@ def _json_lines(path: Path) -> Iterator[tuple[Sequence[str], Mapping[str, Any] |
             record = json.loads(line)
             if not isinstance(record, dict):
                 raise ValueError(f"a {type(record).__name__}, not an object")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"line {number} of {path} is not a JSON object: {error}. Expected one object a line, such as "
                 '{"text": "…", "label": "…"}.'

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from roadworthy.model_cards.errors import CheckError, DamagedError
+from roadworthy.model_cards.errors import CheckError, DamagedError, InputError
 
 from . import layout, sealed
 from .errors import ExistsError
@@ -99,7 +99,11 @@ def advance(store: Store, reference: Reference, to: Version) -> bool:
 
 
 def _keys(store: Store, reference: Reference) -> list[str]:
-    return layout.documents(store, "aliases", reference.namespace, reference.name, reference.selector)
+    keys = layout.documents(store, "aliases", reference.namespace, reference.name, reference.selector)
+    for number, key in enumerate(keys, start=1):
+        if key != _key(reference, number):
+            raise DamagedError(f"entry {number} of the log of {reference} is missing. Restore it from a copy.")
+    return keys
 
 
 def _key(reference: Reference, number: int) -> str:
@@ -134,6 +138,10 @@ def _read(store: Store, key: str, reference: Reference) -> Move:
         )
     except KeyError as error:
         raise DamagedError(f"{what} lacks the field {error}. Upgrade roadworthy.") from error
+    except (InputError, TypeError) as error:
+        raise DamagedError(f"{what} names no version ({error}). Restore it from a copy.") from error
+    if not all(isinstance(text, str) for text in (made.who, made.when)) or type(made.number) is not int:
+        raise DamagedError(f"{what} has a field of a wrong type. Restore it from a copy.")
     if body.get("alias") != str(reference) or _key(reference, made.number) != key:
         raise DamagedError(f"{what} is that of {body.get('alias')}, move {made.number}: it was moved.")
     return made

@@ -18,7 +18,7 @@ from roadworthy.model_cards.certificate import Certificate, from_statement
 from roadworthy.model_cards.envelope import open_envelope
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, NotFoundError, StorageError
 from roadworthy.model_cards.gate import Gate
-from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry, list_files
+from roadworthy.model_cards.snapshot import CERTIFICATE, EVIDENCE, PARENT_TEST_EVIDENCE, FileEntry, list_files
 
 from . import aliases, intake, layout, manifest
 from .checked import CheckedReader
@@ -140,7 +140,9 @@ def import_draft(
     data = manifest.dump(made)
     _store_files(registry, folder, made, progress)
     while True:
-        number = len(layout.documents(registry.store, "drafts", asked.namespace, asked.name)) + 1
+        keys = layout.documents(registry.store, "drafts", asked.namespace, asked.name)
+        # After the last one, and not after as many as there are: one that was removed would be waited for for ever.
+        number = int(layout.parts(keys[-1])[-1]) + 1 if keys else 1
         try:
             registry.store.create(layout.key("drafts", asked.namespace, asked.name, number), data)
         except ExistsError:
@@ -175,6 +177,15 @@ def _of_parent(registry: Registry, outcome: Audit) -> Iterator[str]:
             f"the parent {parent.reference} is another here: expected certificate {parent.certificate_sha256}, "
             f"found {stored.certificate_sha256}"
         )
+    if parent.own_test is not None and outcome.certificate is not None:
+        # What the parent answered on its own test data is its version's evidence, byte for byte.
+        copied = next((f.sha256 for f in outcome.certificate.files if f.path == PARENT_TEST_EVIDENCE), None)
+        theirs = next((f.sha256 for f in stored.files if f.path == EVIDENCE), None)
+        if copied != theirs:
+            yield (
+                f"the evidence of its parent on the parent's own test data is not that of {parent.reference}: expected "
+                f"sha256 {theirs}, found {copied}"
+            )
 
 
 def _plan(folder: Path, wanted: Reference, certificate: Certificate, keys: Sequence[Key]) -> Manifest:
