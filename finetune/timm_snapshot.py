@@ -51,6 +51,7 @@ def read_config(folder: Path) -> ModelConfig:
             labels=labels,
             protocol=with_metric(protocol, ours.get("metric", protocol.metric)),
             upstream=upstream_of(document),
+            settings=_settings(document),
             folder=folder,
         )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -58,6 +59,12 @@ def read_config(folder: Path) -> ModelConfig:
             f"{folder / CONFIG} is not an image classifier's config in timm's form: {error!r} is missing or wrong. "
             "Expected architecture, num_classes and pretrained_cfg with input_size, interpolation, mean, std."
         ) from error
+
+
+def _settings(document: Mapping[str, Any]) -> dict[str, Any]:
+    # timm would build the net with it, and no weight tells: what is measured has to be what others open.
+    pool = document.get("model_args", {}).get("global_pool")
+    return {} if pool is None else {"global_pool": str(pool)}
 
 
 def _classes(document: Mapping[str, Any]) -> int:
@@ -76,7 +83,7 @@ def open_model(folder: Path, config: ModelConfig) -> nn.Module:
     """
     from .architectures import build
 
-    model = build(config.architecture, num_classes=len(config.labels))
+    model = build(config.architecture, num_classes=len(config.labels), **config.settings)
     model.load_state_dict(read_weights(folder, model))
     return model.eval()
 

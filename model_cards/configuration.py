@@ -8,13 +8,15 @@ from typing import Any
 
 ADAPTER = "adapter_config.json"  # peft's: transformers adds its weights to those beside it
 
-_CODE = "which makes loaders run code from elsewhere"
+_CODE = "which makes loaders run code"
 _ELSEWHERE = "which makes other loaders open another model than the one that is measured"
 
 # transformers fetches what looks like a repository here, and runs it on the GPU.
 _KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
-# A file of weights by name (transformers, timm), and arguments that timm builds the net with.
-_REDIRECTS = ("transformers_weights", "hf_hub_filename", "model_args", "custom_load", "state_dict")
+# A file of weights by name, as transformers and timm look for it.
+_REDIRECTS = ("transformers_weights", "hf_hub_filename", "custom_load", "state_dict")
+# What timm writes of every net: these show in the weights' shapes, or are followed by whoever measures.
+_HARMLESS = {"num_classes", "in_chans", "img_size", "global_pool"}
 # The same, but only where timm looks for them: elsewhere the words are common.
 _PRETRAINED = ("file", "url")
 
@@ -48,6 +50,9 @@ def _of_object(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in _REDIRECTS:
         if isinstance(value.get(name), str | dict | list) and value[name]:
             yield name, _ELSEWHERE
+    arguments = value.get("model_args")
+    if isinstance(arguments, dict) and not set(arguments) <= _HARMLESS:
+        yield "model_args", _ELSEWHERE
     cfg = value.get("pretrained_cfg")
     if isinstance(cfg, dict):
         for name in _PRETRAINED:

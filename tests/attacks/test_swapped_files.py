@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
+import torch
 from securesystemslib.signer import CryptoSigner, Key
 
+from roadworthy.finetune import load
 from roadworthy.model_cards import audit
 from roadworthy.model_cards.errors import CheckError, DamagedError
 from roadworthy.registry import Manifest, Registry, layout, publish, pull
@@ -171,6 +174,21 @@ def test_a_configuration_that_makes_others_open_other_weights(
     assert audit(folder, keys).ok
     assert any(named in str(objection) for objection in inspect(folder))
     assert refused(folder, keys)
+
+
+def test_arguments_that_other_loaders_follow_are_followed_here(candidate: Candidate) -> None:
+    """timm pools as the configuration says, and no weight shows it: so do we, and measure what others open."""
+    folder = candidate()
+    before = load(folder).model
+    document = json.loads((folder / "config.json").read_text()) | {"model_args": {"num_classes": 2, "global_pool": "max"}}
+    (folder / "config.json").write_text(json.dumps(document))
+    (folder / "README.md").unlink()
+    image = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        ours, usual = load(folder).model(image), before(image)
+        theirs = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()(image)
+    assert torch.equal(ours, theirs)
+    assert not torch.equal(ours, usual)
 
 
 def test_an_adapter_beside_the_weights(candidate: Candidate, road: Road, keys: Keys) -> None:
