@@ -127,7 +127,8 @@ def _dump(made: Move, reference: Reference) -> bytes:
 def _read(store: Store, key: str, reference: Reference) -> Move:
     what = f"the log entry {key}"
     with store.open(key) as file:
-        body = sealed.parse(file.read(), SCHEMA, what)
+        data = file.read()
+    body = sealed.parse(data, SCHEMA, what)
     try:
         made = Move(
             number=body["number"],
@@ -140,8 +141,8 @@ def _read(store: Store, key: str, reference: Reference) -> Move:
         raise DamagedError(f"{what} lacks the field {error}. Upgrade roadworthy.") from error
     except (InputError, TypeError) as error:
         raise DamagedError(f"{what} names no version ({error}). Restore it from a copy.") from error
-    if not all(isinstance(text, str) for text in (made.who, made.when)) or type(made.number) is not int:
-        raise DamagedError(f"{what} has a field of a wrong type. Restore it from a copy.")
     if body.get("alias") != str(reference) or _key(reference, made.number) != key:
         raise DamagedError(f"{what} is that of {body.get('alias')}, move {made.number}: it was moved.")
+    if not all(isinstance(text, str) for text in (made.who, made.when)) or _dump(made, reference) != data:
+        raise DamagedError(f"{what} is not as a move is written. Restore it from a copy.")
     return made
