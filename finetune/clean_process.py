@@ -80,7 +80,12 @@ def _measure_parent(request: Request, child: Opened, data: Dataset[Any], device:
         return f"it is measured under another protocol ({theirs.protocol.name})"
     place = {number: ours.labels.index(label) for number, label in enumerate(theirs.labels)}
     rows = _answers(parent, data, device)
-    renamed = [dataclasses.replace(row, prediction=place[row.prediction]) for row in rows]
+    # The truths have this version's numbers, by which the parent's scores were read: wrongly, if its order is another.
+    alike = theirs.labels == ours.labels
+    renamed = [
+        dataclasses.replace(row, prediction=place[row.prediction], log_likelihood=row.log_likelihood if alike else None)
+        for row in rows
+    ]
     (Path(request.out) / "parent.jsonl").write_bytes(evidence.dump(renamed))
     return None
 

@@ -11,24 +11,32 @@ from typing import Any
 from . import canonical
 from .errors import DamagedError
 
+_FIELDS = frozenset({"id", "truth", "prediction", "confidence"})
+
 # What was right, and what the model said: a label, an answer's text, a list of boxes, a number.
 Answer = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One example: its content's digest, the truth, the prediction, and how sure the model was."""
+    """One example: its content's digest, the truth, the prediction, and how sure the model was.
+
+    ``log_likelihood`` is the natural logarithm of the probability that it gave the truth; ``None`` where a task has
+    none. A probability itself would round to 0 for the answers that matter most.
+    """
 
     id: str
     truth: Answer
     prediction: Answer
     confidence: float
+    log_likelihood: float | None = None
 
 
 def _line(row: Row) -> bytes:
-    return canonical.dump(
-        {"id": row.id, "truth": row.truth, "prediction": row.prediction, "confidence": row.confidence}
-    )
+    fields = {"id": row.id, "truth": row.truth, "prediction": row.prediction, "confidence": row.confidence}
+    if row.log_likelihood is not None:
+        fields["log_likelihood"] = row.log_likelihood
+    return canonical.dump(fields)
 
 
 def dump(rows: Iterable[Row]) -> bytes:
@@ -49,7 +57,7 @@ def load(data: bytes) -> tuple[Row, ...]:
 
 def _row(line: bytes, number: int) -> Row:
     fields = canonical.parse(line, f"evidence line {number}")
-    if not isinstance(fields, dict) or set(fields) != {"id", "truth", "prediction", "confidence"}:
+    if not isinstance(fields, dict) or fields.keys() - {"log_likelihood"} != _FIELDS:
         found = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
         raise DamagedError(
             f"evidence line {number} is not a row: expected id, truth, prediction and confidence, found {found}. "
@@ -61,7 +69,24 @@ def _row(line: bytes, number: int) -> Row:
             f"evidence line {number} is not a row: expected a text as id and a number as confidence, "
             f"found {identity!r} and {confidence!r}. Pull or publish it again."
         )
-    return Row(id=identity, truth=fields["truth"], prediction=fields["prediction"], confidence=float(confidence))
+    likelihood = fields.get("log_likelihood")
+    if "log_likelihood" in fields and (isinstance(likelihood, bool) or not isinstance(likelihood, int | float)):
+        raise DamagedError(
+            f"evidence line {number} is not a row: expected a number as log_likelihood, found {likelihood!r}. Pull or "
+            "publish it again."
+        )
+    if likelihood is not None and likelihood > 0:
+        raise DamagedError(
+            f"evidence line {number} is not a row: expected a log_likelihood of 0 or less, found {likelihood!r}. Pull "
+            "or publish it again."
+        )
+    return Row(
+        id=identity,
+        truth=fields["truth"],
+        prediction=fields["prediction"],
+        confidence=float(confidence),
+        log_likelihood=None if likelihood is None else float(likelihood),
+    )
 
 
 def fingerprint(examples: Iterable[tuple[str, Answer]]) -> str:

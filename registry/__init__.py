@@ -18,7 +18,9 @@ A version is immutable and never partly visible; its bytes are hashed on the way
     ['config.json', 'model.safetensors']
 """
 
+from .admission import admission
 from .aliases import Move
+from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
 from .intake import Objection
@@ -33,6 +35,7 @@ from .publish import Published, import_draft, publish
 from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
+from .replicate import Replicated, replicate
 from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, TimeToSolution, models, show
 from .store import Store
@@ -54,6 +57,7 @@ __all__ = [
     "Recorded",
     "Reference",
     "Registry",
+    "Replicated",
     "Rotated",
     "Rule",
     "Signer",
@@ -61,6 +65,7 @@ __all__ = [
     "TimeToSolution",
     "Version",
     "add_performance",
+    "admission",
     "distrust_key",
     "export_key",
     "home",
@@ -70,10 +75,12 @@ __all__ = [
     "load_policy",
     "models",
     "new_key",
+    "open_bundle",
     "open_registry",
     "performance",
     "publish",
     "pull",
+    "replicate",
     "rotate_key",
     "show",
     "signers_of",
@@ -82,4 +89,5 @@ __all__ = [
     "trusted_keys",
     "unmet",
     "violations",
+    "write_bundle",
 ]

@@ -5,7 +5,7 @@ blobs that were already stored are taken up by the next attempt.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,24 +13,20 @@ from pathlib import Path
 
 from securesystemslib.signer import Key
 
-from roadworthy.model_cards.audit import Audit, audit
 from roadworthy.model_cards.certificate import Certificate, from_statement
 from roadworthy.model_cards.envelope import open_envelope
-from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, NotFoundError, StorageError
+from roadworthy.model_cards.errors import CheckError, InputError, StorageError
 from roadworthy.model_cards.gate import Gate
-from roadworthy.model_cards.snapshot import CERTIFICATE, EVIDENCE, PARENT_TEST_EVIDENCE, FileEntry, list_files
+from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry, list_files
 
 from . import aliases, intake, layout, manifest
-from .checked import CheckedReader
 from .errors import ExistsError
-from .gate import decide
+from .inspection import inspected
 from .manifest import Manifest
-from .policy_file import Asked, unmet
+from .policy_file import Asked
 from .reference import DRAFT, LATEST, Reference, Version, check_alias
 from .registry import Registry
-
-# Called with the bytes that are done and the bytes there are.
-Progress = Callable[[int, int], None]
+from .storing import Progress, store_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +75,10 @@ def publish(
         raise InputError(f"cannot publish {wanted}: expected a version, such as {wanted.at('1.0.0')}.")
     check_alias(alias)
     _refuse_existing(registry, wanted, version)
-    objections = intake.inspect(folder)
-    outcome = audit(folder, keys)
-    reasons = (*decide(outcome, objections, gate), *_of_parent(registry, outcome))
-    if outcome.certificate is not None:
-        reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys)
-    if reasons or outcome.certificate is None:
-        more = f" ({len(reasons) - 1} more below)" if len(reasons) > 1 else ""
-        raise CheckError(f"{wanted} was not published: {reasons[0]}{more}.", reasons)
-    made = _plan(folder, wanted, outcome.certificate, keys)
+    outcome, certificate = inspected(registry, folder, wanted, keys=keys, policy=policy, gate=gate)
+    made = _plan(folder, wanted, certificate, keys)
     data = manifest.dump(made)
-    _store_files(registry, folder, made, progress)
+    store_files(registry, folder, made, progress)
     try:
         registry.store.create(layout.key("versions", wanted.namespace, wanted.name, wanted.selector), data)
     except ExistsError:
@@ -138,7 +127,7 @@ def import_draft(
         note=dict(note) if note else None,
     )
     data = manifest.dump(made)
-    _store_files(registry, folder, made, progress)
+    store_files(registry, folder, made, progress)
     while True:
         keys = layout.documents(registry.store, "drafts", asked.namespace, asked.name)
         # After the last one, and not after as many as there are: one that was removed would be waited for for ever.
@@ -163,31 +152,6 @@ def _refuse_existing(registry: Registry, wanted: Reference, version: Version) ->
     )
 
 
-def _of_parent(registry: Registry, outcome: Audit) -> Iterator[str]:
-    # A parent of this registry must be the one that the certificate means; another registry's is not known here.
-    parent = outcome.certificate.claim.parent if outcome.certificate else None
-    if parent is None:
-        return
-    try:
-        stored = registry.resolve(parent.reference)
-    except (InputError, NotFoundError):
-        return
-    if stored.certificate_sha256 != parent.certificate_sha256:
-        yield (
-            f"the parent {parent.reference} is another here: expected certificate {parent.certificate_sha256}, "
-            f"found {stored.certificate_sha256}"
-        )
-    if parent.own_test is not None and outcome.certificate is not None:
-        # What the parent answered on its own test data is its version's evidence, byte for byte.
-        copied = next((f.sha256 for f in outcome.certificate.files if f.path == PARENT_TEST_EVIDENCE), None)
-        theirs = next((f.sha256 for f in stored.files if f.path == EVIDENCE), None)
-        if copied != theirs:
-            yield (
-                f"the evidence of its parent on the parent's own test data is not that of {parent.reference}: expected "
-                f"sha256 {theirs}, found {copied}"
-            )
-
-
 def _plan(folder: Path, wanted: Reference, certificate: Certificate, keys: Sequence[Key]) -> Manifest:
     path = folder / CERTIFICATE
     data = path.read_bytes()
@@ -205,42 +169,6 @@ def _plan(folder: Path, wanted: Reference, certificate: Certificate, keys: Seque
         certificate_sha256=signed.sha256,
         parent=parent.reference if parent else None,
     )
-
-
-def _store_files(registry: Registry, folder: Path, made: Manifest, progress: Progress | None) -> None:
-    done = 0
-
-    def passed(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, made.total)
-
-    for file in made.files:
-        _store_file(registry, folder / file.path, file, passed)
-
-
-def _store_file(registry: Registry, path: Path, file: FileEntry, passed: Callable[[int], None]) -> None:
-    key = layout.blob_key(file.sha256)
-    try:
-        # What is there already is hashed too: a version must not come to rest on a damaged blob.
-        with registry.store.open(key) as stream:
-            for chunk in iter(CheckedReader(stream, file, f"the stored {key}").read, b""):
-                passed(len(chunk))
-        return
-    except NotFoundError:
-        pass
-    except DamagedError as error:
-        raise DamagedError(f"{error} Nothing was published; delete that blob, then publish again.") from error
-    try:
-        with path.open("rb") as stream:
-            registry.store.create(key, CheckedReader(stream, file, str(path), passed))
-    except ExistsError:
-        pass  # another publisher of the same bytes was faster
-    except DamagedError as error:
-        raise CheckError(f"{path} changed while it was being published: {error}", (str(error),)) from error
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}. Nothing was published.") from error
 
 
 def _move_aliases(registry: Registry, wanted: Reference, version: Version, alias: str) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from . import certified, hub_cache, plain_folder
 from .fetch import Meter
 from .manifest import Manifest
 from .policy_file import Asked, unmet
-from .publish import Progress
 from .reference import DRAFT, LATEST, Reference
 from .registry import Registry
+from .storing import Progress
 
 
 def pull(

@@ -23,6 +23,7 @@ ROWS = st.lists(
         truth=ANSWERS,
         prediction=ANSWERS,
         confidence=st.floats(min_value=0, max_value=1),
+        log_likelihood=st.none() | st.floats(max_value=0, allow_infinity=False).map(lambda value: value + 0.0),
     ),
     max_size=12,
 )
@@ -55,8 +56,17 @@ def test_loading_and_dumping_again_changes_no_byte(rows: list[Row]) -> None:
 
 
 def test_the_form_on_disk() -> None:
-    """JSON Lines with sorted keys and no blanks."""
+    """JSON Lines with sorted keys and no blanks; what a task does not tell is left out."""
     assert dump([Row(id="ab", truth=0, prediction=1, confidence=0.5)]) == ROW + b"\n"
+    told = dump([Row(id="ab", truth=0, prediction=1, confidence=0.5, log_likelihood=-0.25)])
+    assert told == b'{"confidence":0.5,"id":"ab","log_likelihood":-0.25,"prediction":1,"truth":0}\n'
+
+
+@pytest.mark.parametrize("wrong", [b'"-1"', b"true", b"null", b"0.5"])
+def test_a_likelihood_that_is_none_is_refused(wrong: bytes) -> None:
+    """A logarithm of a probability is a number of 0 or less; where there is none, the field is left out."""
+    with pytest.raises(DamagedError, match=r"evidence line 1 is not a row: expected a .*log_likelihood"):
+        load(b'{"confidence":0.5,"id":"ab","log_likelihood":' + wrong + b',"prediction":1,"truth":0}\n')
 
 
 @pytest.mark.parametrize(
