@@ -180,7 +180,9 @@ def test_arguments_that_other_loaders_follow_are_followed_here(candidate: Candid
     """timm pools as the configuration says, and no weight shows it: so do we, and measure what others open."""
     folder = candidate()
     before = load(folder).model
-    document = json.loads((folder / "config.json").read_text()) | {"model_args": {"num_classes": 2, "global_pool": "max"}}
+    document = json.loads((folder / "config.json").read_text()) | {
+        "model_args": {"num_classes": 2, "global_pool": "max"}
+    }
     (folder / "config.json").write_text(json.dumps(document))
     (folder / "README.md").unlink()
     image = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))

@@ -19,10 +19,12 @@ from roadworthy.model_cards.errors import DamagedError
 from roadworthy.model_cards.learning_curve import learning_curve
 from roadworthy.model_cards.page import render_page
 from roadworthy.model_cards.run_log import choices_of, energy_of
-from roadworthy.model_cards.snapshot import list_files
+from roadworthy.model_cards.snapshot import check_path, list_files
 from roadworthy.registry.intake import inspect
 from roadworthy.registry.key_records import records
+from roadworthy.registry.registry import Registry
 from roadworthy.registry.safetensors_header import lie
+from roadworthy.registry.tar_store import TarStore
 
 from .documents import SIGNER, recanonical
 
@@ -59,6 +61,19 @@ def stored(data: bytes) -> None:
         objections = inspect(folder)
     if objections:
         raise DamagedError(str(objections[0]))
+
+
+def bundle(data: bytes) -> None:
+    """A tar file is a store of names that are stored files', each as long as it says, or no bundle."""
+    with folder_with({"b.tar": data}) as folder:
+        store = TarStore(folder / "b.tar")
+        names = list(store.list(""))
+        for name in names:
+            assert check_path(name) == name
+            with store.open(name) as stream:
+                assert len(stream.read()) == store.size(name)
+        Registry(store, "it").models()
+    assert len(names) == len(set(names))
 
 
 def tombstones(data: bytes) -> None:

@@ -57,6 +57,7 @@ TARGETS: Mapping[str, Target] = {
     "page": _target(files.page),
     "safetensors": _target(files.weights, DamagedError),
     "intake": _target(files.stored, DamagedError),
+    "bundle": _target(files.bundle, DamagedError),
     "config": _target(models.configuration, InputError, json=True),
     "tokenizer": _target(models.tokenizer, InputError, json=True),
     "table": _target(models.table, InputError),
