@@ -137,12 +137,14 @@ def _read(store: Store, key: str, reference: Reference) -> Move:
             old=None if body["old"] is None else Version.parse(body["old"]),
             new=Version.parse(body["new"]),
         )
+        if type(made.number) is not int or not isinstance(made.who, str) or not isinstance(made.when, str):
+            raise TypeError(f"number {made.number!r:.40}, who {made.who!r:.40}, when {made.when!r:.40}")
     except KeyError as error:
         raise DamagedError(f"{what} lacks the field {error}. Upgrade roadworthy.") from error
     except (InputError, TypeError) as error:
-        raise DamagedError(f"{what} names no version ({error}). Restore it from a copy.") from error
+        raise DamagedError(f"{what} is not a move ({error}). Restore it from a copy.") from error
     if body.get("alias") != str(reference) or _key(reference, made.number) != key:
         raise DamagedError(f"{what} is that of {body.get('alias')}, move {made.number}: it was moved.")
-    if not all(isinstance(text, str) for text in (made.who, made.when)) or _dump(made, reference) != data:
+    if _dump(made, reference) != data:
         raise DamagedError(f"{what} is not as a move is written. Restore it from a copy.")
     return made

@@ -6,7 +6,7 @@ later has run by then. So the calls are looked for, on a stack as high as pickle
 
 import pickletools
 import re
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 _CALLS = {"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"}
 _NAMES = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
@@ -21,7 +21,7 @@ def runs_code(file: BinaryIO, size: int) -> bool:
     height: list[Any] = []  # what pickle's stack would hold: only where the marks lie matters
     try:
         # Ordinary text fails at its first bytes, so this costs nothing.
-        for opcode, argument, _ in pickletools.genops(_Clamped(file, size)):
+        for opcode, argument, _ in pickletools.genops(cast("BinaryIO", _Clamped(file, size))):
             if opcode.name in ("GLOBAL", "INST") and not _IMPORTABLE.fullmatch(str(argument)):
                 return False
             named = named or opcode.name in _NAMES

@@ -144,7 +144,7 @@ def test_a_file_that_is_weights_and_an_archive(candidate: Candidate, road: Road,
     assert zipfile.is_zipfile(path)
     assert lie(path) is not None
     with pytest.raises(safetensors.SafetensorError):
-        safetensors.deserialize(path.read_bytes())
+        safetensors.deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
 
 
 def test_weights_of_another_shape_than_the_configuration(candidate: Candidate, first_weights: Path) -> None:
