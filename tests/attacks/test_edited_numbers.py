@@ -66,7 +66,7 @@ def edits(value: Any) -> list[Any]:
     if isinstance(value, bool):
         return [not value, None]
     if isinstance(value, int | float):
-        return [value + 1, value / 2, -value, None]
+        return [value + 1, value / 2, None]
     if isinstance(value, str):
         words = next((words for words in _WORDS if value in words), [f"{value}x", ""])
         return [*(word for word in words if word != value), None]
