@@ -215,7 +215,7 @@ def _parquet(path: Path) -> Iterator[tuple[Sequence[str], Mapping[str, Any] | No
         for batch in file.iter_batches():
             for record in batch.to_pylist():
                 yield names, record
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ArithmeticError, LookupError, ValueError) as error:
         raise InputError(f"{path} is not a whole parquet file: {error}. Copy it again.") from error
 
 
