@@ -136,3 +136,16 @@ def test_evidence_that_is_none(candidate: Candidate, road: Road, data: bytes) ->
     (folder / EVIDENCE).write_bytes(data)
     sign(folder, claim, road.publisher)
     assert refused(folder, road.keys)
+
+
+@pytest.mark.parametrize(("field", "value"), [("gained", 10**6), ("gained", -1), ("n", 0), ("lost", 2**40)])
+def test_a_comparison_that_nothing_can_have_been(candidate: Candidate, road: Road, field: str, value: int) -> None:
+    """Signed as it is: refused by the audit and by the gate, and never an exception on the way to them."""
+    folder = candidate()
+    claim = certified(folder).claim
+    assert claim.parent is not None
+    assert claim.parent.comparison is not None
+    lie = dataclasses.replace(claim.parent.comparison, **{field: value})
+    claim = dataclasses.replace(claim, parent=dataclasses.replace(claim.parent, comparison=lie))
+    sign(folder, claim, road.publisher)
+    assert any("cannot be tested" in reason for reason in refused(folder, road.keys))
