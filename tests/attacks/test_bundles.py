@@ -19,6 +19,7 @@ from .conftest import Candidate, Road
 from .forgery import Fields, certified, put_blob, rewrite, sign
 
 Keys = tuple[Key, ...]
+LONG = "a" * 5000 + ".safetensors"
 SECRET = "the reader's private key"
 
 
@@ -160,7 +161,9 @@ def test_a_link_that_goes_round(candidate: Candidate, keys: Keys) -> None:
     assert not audit(folder, keys).ok
 
 
-@pytest.mark.parametrize("shard", ["../../secret.safetensors", "/etc/passwd", "model.bin", "other.safetensors"])
+@pytest.mark.parametrize(
+    "shard", ["../../secret.safetensors", "/etc/passwd", "model.bin", "other.safetensors", "nul\0.safetensors", LONG]
+)
 def test_an_index_that_leads_elsewhere(candidate: Candidate, shard: str) -> None:
     """Loaders open what an index names."""
     folder = candidate()
