@@ -23,6 +23,7 @@ from .evaluation import predict
 from .example_pictures import check_can_show, write_examples
 from .examples import Dataset
 from .fingerprint import fingerprint
+from .flops import count_flops
 from .open_model import Opened, open_snapshot
 from .tasks import task_of
 
@@ -62,6 +63,7 @@ def measure(request: Request) -> Measured:
         files=files,
         environment=describe(device, "float32"),
         parent_not_compared=reason,
+        flops=count_flops(opened, device),
     )
 
 

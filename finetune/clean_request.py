@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from roadworthy.model_cards import FileEntry, Protocol
 from roadworthy.model_cards.certificate import Environment
+from roadworthy.model_cards.flops import Flops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Measured:
     files: tuple[FileEntry, ...]
     environment: Environment
     parent_not_compared: str | None
+    flops: Flops | None = None
 
 
 REQUEST = TypeAdapter(Request)

@@ -253,6 +253,7 @@ def _certify(
         training=training_of(spec, seen, log, attempts) if spec else None,
         parent=compared_with_parent(aside, measured, spec, rows, asked.gate),
         gate=asked.gate,
+        flops=measured.flops,
     )
     claim, not_compared = _compared(claim, reference) if reference else (claim, None)
     # A waiver of what does not speak against it would stand on the card for nothing.

@@ -22,6 +22,7 @@ from .metric import Metric, told
 from .parent_audit import parent_checks
 from .protocol import score
 from .replayed import figures_differ
+from .run_audit import run_checks
 from .snapshot import (
     CARD,
     CERTIFICATE,
@@ -46,8 +47,10 @@ class Audit:
     signers: tuple[str, ...]
 
 
-def audit(folder: Path, keys: Sequence[Key]) -> Audit:
+def audit(folder: Path, keys: Sequence[Key], *, files: Sequence[FileEntry] | None = None) -> Audit:
     """Audits the snapshot in ``folder``; a signature counts if one of ``keys`` made it.
+
+    ``files`` is what lies there, where somebody has hashed all of it already; by default it is hashed here.
 
     Raises:
         InputError: ``folder`` is not a folder. Everything else is a reason in the result.
@@ -60,7 +63,7 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
         True
     """
     try:
-        files = list_files(folder)
+        files = list_files(folder) if files is None else files
     except InputError as error:
         if not folder.is_dir():
             raise
@@ -175,6 +178,7 @@ def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[
     yield from parent_checks(folder, claim, rows)
     if claim.training is not None:
         yield from training_checks(folder, claim.training)
+        yield from run_checks(folder, claim)
     if claim.card_format != card.FORMAT:
         yield f"card of format {claim.card_format}: bound by digest, not rendered again", []
         return

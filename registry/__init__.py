@@ -20,12 +20,14 @@ A version is immutable and never partly visible; its bytes are hashed on the way
 
 from .admission import admission
 from .aliases import Move
+from .audit_all import audit_registry
 from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
 from .intake import Objection
 from .key_records import KeyRecord
 from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
+from .log_audit import LogAudit, audit_log
 from .manifest import Manifest
 from .memory_store import MemoryStore
 from .performance import Recorded, add_performance, performance
@@ -40,6 +42,7 @@ from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, TimeToSolution, models, show
 from .store import Store
 from .trust import distrust_key, trust_key
+from .version_audit import VersionAudit, audit_version
 
 __all__ = [
     "Details",
@@ -48,6 +51,7 @@ __all__ = [
     "Figure",
     "FolderStore",
     "KeyRecord",
+    "LogAudit",
     "Manifest",
     "MemoryStore",
     "Move",
@@ -64,8 +68,12 @@ __all__ = [
     "Store",
     "TimeToSolution",
     "Version",
+    "VersionAudit",
     "add_performance",
     "admission",
+    "audit_log",
+    "audit_registry",
+    "audit_version",
     "distrust_key",
     "export_key",
     "home",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError
 
-from . import layout, sealed
+from . import layout, log, sealed
 from .errors import ExistsError
 from .keys import user
 from .reference import LATEST, Reference, Version, check_alias
@@ -64,7 +64,9 @@ def move(store: Store, reference: Reference, to: Version, *, expected: Version |
     made = Move(number=len(keys) + 1, who=user(), when=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", old=expected, new=to)
     try:
         if found == expected:
-            store.create(_key(reference, made.number), _dump(made, reference))
+            key, data = _key(reference, made.number), _dump(made, reference)
+            log.announce(store, "alias", reference, key, data, to=str(to))
+            store.create(key, data)
             return made
     except ExistsError:
         found = current(store, reference)

@@ -1,4 +1,4 @@
-"""Publishing: audit, intake, gate, policy; then the blobs, the manifest last, and the alias.
+"""Publishing: audit, intake, gate, policy; then the blobs, the log, the manifest last, and the alias.
 
 A kill leaves the previous state or the new one: without its manifest nothing of a version is visible, and
 blobs that were already stored are taken up by the next attempt.
@@ -19,7 +19,7 @@ from roadworthy.model_cards.errors import CheckError, InputError, StorageError
 from roadworthy.model_cards.gate import Gate
 from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry, list_files
 
-from . import aliases, intake, layout, manifest
+from . import aliases, intake, layout, log, manifest
 from .errors import ExistsError
 from .inspection import inspected
 from .manifest import Manifest
@@ -79,8 +79,10 @@ def publish(
     made = _plan(folder, wanted, certificate, keys)
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
+    key = layout.key("versions", wanted.namespace, wanted.name, wanted.selector)
+    log.announce(registry.store, "publish", wanted, key, data, certificate_sha256=made.certificate_sha256)
     try:
-        registry.store.create(layout.key("versions", wanted.namespace, wanted.name, wanted.selector), data)
+        registry.store.create(key, data)
     except ExistsError:
         _refuse_existing(registry, wanted, version)
         raise

@@ -9,6 +9,7 @@ from roadworthy.model_cards.errors import CheckError
 
 from . import certified, hub_cache, plain_folder
 from .fetch import Meter
+from .log_audit import refuse_rolled_back
 from .manifest import Manifest
 from .policy_file import Asked, unmet
 from .reference import DRAFT, LATEST, Reference
@@ -35,7 +36,8 @@ def pull(
     Raises:
         NotFoundError: no such reference; the message lists what there is.
         CheckError: the certificate is not signed by one of ``keys``, or not for these files, or the policy is not
-            met (its ``reasons`` say why).
+            met (its ``reasons`` say why), or the registry was put back to a state before one that this machine has
+            audited.
         DamagedError: stored bytes do not match their digest; nothing is visible.
         InputError: ``to`` holds something else, or the home's policy is not understood.
         StorageError: the folder cannot be written, or the home's policy not read; nothing is visible.
@@ -49,6 +51,7 @@ def pull(
     """
     asked = Reference.parse(reference)
     found = registry.resolve(asked)
+    refuse_rolled_back(registry, f"{found.reference} was not pulled")
     proven = certified.check(registry, found, keys)
     certificate, signers = (proven.certificate, proven.signers) if proven else (None, ())
     if reasons := unmet(policy, found.reference, certificate, signers, keys):

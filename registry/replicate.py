@@ -9,7 +9,7 @@ from securesystemslib.signer import Key
 
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError
 
-from . import aliases, layout, manifest, plain_folder
+from . import aliases, layout, log, manifest, plain_folder
 from .errors import ExistsError
 from .fetch import Meter
 from .inspection import inspected
@@ -62,10 +62,10 @@ def replicate(
             folder = plain_folder.land(source, found, Path(aside) / "snapshot", Meter(found.total, progress))
             inspected(to, folder, wanted, keys=keys, policy=policy, gate=None)
             store_files(to, folder, found, None)
+            key, data = layout.key("versions", wanted.namespace, wanted.name, wanted.selector), manifest.dump(found)
+            log.announce(to.store, "publish", wanted, key, data, certificate_sha256=found.certificate_sha256)
             try:
-                to.store.create(
-                    layout.key("versions", wanted.namespace, wanted.name, wanted.selector), manifest.dump(found)
-                )
+                to.store.create(key, data)
             except ExistsError:
                 was_there = _is_there(to, found)
     if version == to.versions(wanted.namespace, wanted.name)[-1]:
