@@ -8,12 +8,14 @@ import pytest
 from securesystemslib.signer import Key
 
 from roadworthy.model_cards import audit
+from roadworthy.model_cards.envelope import payload_of
 from roadworthy.model_cards.errors import CheckError, DamagedError
 from roadworthy.registry import (
     Manifest,
     Policy,
     Registry,
     Rule,
+    audit_log,
     distrust_key,
     import_draft,
     publish,
@@ -97,6 +99,39 @@ def test_what_is_pinned_stays(registry: Registry, version: Manifest, keys: Keys,
     assert registry.resolve("team/xrays").version == "1.0.0"
     pinned = pull(registry, "team/xrays@1.1.0", keys=keys, cache=tmp_path / "hub")
     assert pinned.name == version.commit
+
+
+def test_an_alias_led_back_with_the_right_digest_is_in_no_log(registry: Registry, keys: Keys) -> None:
+    """Every move is announced in the registry's chained log: one that is not was made by hand."""
+
+    def change(body: Fields) -> None:
+        body["new"] = "1.0.0"
+
+    assert audit_log(registry, keys).ok
+    rewrite(sorted(_moves(registry).iterdir())[-1], change)
+    (reason, *_) = audit_log(registry, keys).reasons
+    assert "aliases/team/xrays/latest/00000002.json" in reason
+
+
+def test_the_newest_move_cut_off(registry: Registry, keys: Keys) -> None:
+    """It was announced, and this machine has seen it there."""
+    assert audit_log(registry, keys).ok
+    sorted(_moves(registry).iterdir())[-1].unlink()
+    assert not audit_log(registry, keys).ok
+
+
+def test_an_earlier_state_of_a_registry_that_was_audited_here(registry: Registry, keys: Keys, tmp_path: Path) -> None:
+    """Consistent in itself, its log cut off where the newest version was announced: a pull refuses it."""
+    root = Path(registry.location)
+    assert audit_log(registry, keys).ok
+    entries = sorted((root / "log").iterdir())
+    announced = next(n for n, path in enumerate(entries) if b"1.1.0.json" in payload_of(path.read_bytes()))
+    for path in (*entries[announced:], sorted(_moves(registry).iterdir())[-1], root / "versions/team/xrays/1.1.0.json"):
+        path.unlink()
+    assert registry.resolve("team/xrays").version == "1.0.0"
+    with pytest.raises(CheckError):
+        pull(registry, "team/xrays", keys=keys, to=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_registry_of_long_ago_is_bounded_by_its_age(registry: Registry, keys: Keys, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 A law that does not hold is an ``AssertionError``, which no target allows.
 """
 
+import hashlib
 import json
 
 import rfc8785
@@ -11,14 +12,14 @@ from securesystemslib.signer import CryptoSigner
 
 from roadworthy.model_cards import artefact, canonical, certificate, evidence, performance
 from roadworthy.model_cards.envelope import PAYLOAD_TYPE, open_envelope, payload_of, seal
-from roadworthy.model_cards.errors import InputError
+from roadworthy.model_cards.errors import DamagedError, InputError
 from roadworthy.model_cards.gate import Gate
 from roadworthy.model_cards.keyring import Keyring
 from roadworthy.model_cards.refusals import refusals
 from roadworthy.model_cards.snapshot import check_path
 from roadworthy.model_cards.target import Target as Goal
 from roadworthy.model_cards.waiver import Waiver
-from roadworthy.registry import aliases, key_files, layout, manifest, rotation, sealed
+from roadworthy.registry import aliases, chain, key_files, layout, manifest, rotation, sealed
 from roadworthy.registry.memory_store import MemoryStore
 from roadworthy.registry.policy import fits
 from roadworthy.registry.policy_file import parse_policy
@@ -137,6 +138,17 @@ def an_artefact(data: bytes) -> None:
     """The same for the record of an export."""
     data = recanonical(data)
     assert artefact.to_statement(artefact.from_statement(data)) == data
+
+
+def log(data: bytes) -> None:
+    """A log of one entry: a link of the chain, or a problem, and never an exception."""
+    data = recanonical(data)
+    found = chain.read({1: data}, [SIGNER.public_key])
+    if found.problems:
+        raise DamagedError(found.problems[0])
+    (link,) = found.links
+    assert (link.entry.number, link.entry.previous) == (1, None)
+    assert link.sha256 == hashlib.sha256(data).hexdigest()
 
 
 SIGNED = b"the one text that was signed"

@@ -45,6 +45,7 @@ TARGETS: Mapping[str, Target] = {
     "certificate": _target(documents.a_certificate, DamagedError, json=True),
     "performance": _target(documents.a_performance, DamagedError, json=True),
     "artefact": _target(documents.an_artefact, DamagedError, json=True),
+    "log": _target(documents.log, DamagedError, json=True),
     "envelope": _target(documents.envelope, DamagedError, CheckError, json=True),
     "evidence": _target(documents.rows, DamagedError),
     "policy": _target(documents.policy, InputError),
