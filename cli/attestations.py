@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .output import metric_document, metric_line, print_table
+from .tame import tame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +40,9 @@ def tell_parties(found: "Sequence[Party]") -> None:
     print_table(_HEAD, [_row(party) for party in found], left=len(_HEAD), wrap=True)
     for party in found:
         if party.problem is not None:
-            typer.echo(f"{party} does not count: {party.problem}")
+            typer.echo(tame(f"{party} does not count: {party.problem}"))
         for reason in party.apart or ():
-            typer.echo(f"{party} disagrees: {reason}")
+            typer.echo(tame(f"{party} disagrees: {reason}"))
     agree, ends = len(agreeing(found)), spread(found)
     if ends is not None:
         name = next(party.metric.name for party in found if party.metric is not None)

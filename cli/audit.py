@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import JsonOption, KeyOption, RegistryOption, is_folder, policy_of
+from .tame import tame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,12 +106,12 @@ def _tell(
         )
     else:
         for line in checks:
-            typer.echo(f"  ✓ {line}")
+            typer.echo(tame(f"  ✓ {line}"))
         for line in reasons:
-            typer.echo(f"  ✗ {line}")
+            typer.echo(tame(f"  ✗ {line}"))
         for line in not_counted:
-            typer.echo(f"  · {line}")
-        typer.echo(f"{'yes' if ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}")
+            typer.echo(tame(f"  · {line}"))
+        typer.echo(tame(f"{'yes' if ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}"))
     if not ok:
         raise typer.Exit(1)
 

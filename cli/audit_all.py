@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from .tame import tame
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,14 +43,14 @@ def audit_all(registry: "Registry", keys: "Sequence[Key]", policy: "Asked", *, j
             for version in versions:
                 done.append(version)
                 if json:
-                    typer.echo(json_.dumps(_document(version), ensure_ascii=False))
+                    typer.echo(tame(json_.dumps(_document(version), ensure_ascii=False)))
     except KeyboardInterrupt:
         note(f"stopped: {_summary(done)} until then; the rest was not audited.")
         raise typer.Exit(130) from None
     failed = [version for version in done if not version.ok]
     if json:
         ended = {"versions": len(done), "failed": len(failed), "log": {"ok": log.ok, "reasons": log.reasons}}
-        typer.echo(json_.dumps({"ok": log.ok and not failed, **ended}, ensure_ascii=False))
+        typer.echo(tame(json_.dumps({"ok": log.ok and not failed, **ended}, ensure_ascii=False)))
     else:
         _print(log, done, time.monotonic() - began)
     if failed or not log.ok:
@@ -57,16 +59,16 @@ def audit_all(registry: "Registry", keys: "Sequence[Key]", policy: "Asked", *, j
 
 def _print(log: "LogAudit", done: "list[VersionAudit]", seconds: float) -> None:
     for line in log.checks:
-        typer.echo(f"  ✓ {line}")
+        typer.echo(tame(f"  ✓ {line}"))
     for line in log.reasons:
-        typer.echo(f"  ✗ {line}")
+        typer.echo(tame(f"  ✗ {line}"))
     failed = [version for version in done if not version.ok]
     width = max((len(version.reference) for version in failed), default=0)
     for version in failed:
         first, *rest = version.reasons
-        typer.echo(f"  ✗ {version.reference:<{width}}  {first}")
+        typer.echo(tame(f"  ✗ {version.reference:<{width}}  {first}"))
         for reason in rest:
-            typer.echo(f"    {'':<{width}}  {reason}")
+            typer.echo(tame(f"    {'':<{width}}  {reason}"))
     verdict = "yes" if log.ok and not failed else "no"
     typer.echo(f"{verdict}: {_summary(done)}, {seconds:.1f} s")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import JsonOption, KeyOption, PolicyOption, RegistryOption, policy_of
+from .tame import tame
 
 if TYPE_CHECKING:
     from roadworthy.registry import Registry, Replicated
@@ -73,7 +74,7 @@ def _import(to: "Registry", file: Path, keys: Any, policy: Path | None, json: bo
                 f"{reference} {came}; beside it {done.records} records of speed, {done.attestations} attestations"
             )
             for reason in done.left_out:
-                typer.echo(f"  left out: {reason}")
+                typer.echo(tame(f"  left out: {reason}"))
     if json:
         emit({"ok": True, "imported": [_document(done) for done in found]})
 

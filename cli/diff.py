@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import JsonOption, KeyOption, RegistryOption, is_folder, pulled
+from .tame import tame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ def diff(
         return
     typer.echo(f"{old} → {new}")
     for line in (*_tell_figures(figures, problem), *_tell_weights(weights), *_tell_config(settings)):
-        typer.echo(f"  {line}")
+        typer.echo(tame(f"  {line}"))
 
 
 def _config(folder: Path) -> Any:

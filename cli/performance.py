@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .output import metric_line, print_table
+from .tame import tame
 
 if TYPE_CHECKING:
     from roadworthy.model_cards import Agreement, Performance
@@ -35,7 +36,7 @@ def recorded_document(recorded: "Recorded") -> dict[str, Any]:
 def tell_recorded(recorded: "Recorded") -> None:
     """Prints one entry of a version's log."""
     if recorded.record is None:
-        typer.echo(f"performance record {recorded.number} does not count: {recorded.problem}")
+        typer.echo(tame(f"performance record {recorded.number} does not count: {recorded.problem}"))
         return
     typer.echo(f"performance record {recorded.number}, signed by {', '.join(key[:16] for key in recorded.signers)}")
     tell(recorded.record.performance)
@@ -46,10 +47,8 @@ def tell(performance: "Performance") -> None:
     e = performance.environment
     device = ", ".join(e.accelerators) or "no accelerator"
     libraries = ", ".join(f"{name} {e.libraries[name]}" for name in ("torch", "cuda") if name in e.libraries)
-    typer.echo(
-        f"measured {performance.measured_at} on {e.cpu}, {e.threads} of {e.cores} cores, {e.memory_gib:g} GiB, "
-        f"{device}; {libraries}; {performance.example}"
-    )
+    machine = f"{e.cpu}, {e.threads} of {e.cores} cores, {e.memory_gib:g} GiB, {device}; {libraries}"
+    typer.echo(tame(f"measured {performance.measured_at} on {machine}; {performance.example}"))
     cells = [
         (c.precision, c.batch_size, _number(c.p50_ms), _number(c.p99_ms), _number(c.per_second), c.problem or c.n)
         for c in performance.latencies
@@ -66,7 +65,8 @@ def tell(performance: "Performance") -> None:
         for a in performance.accuracies
     ]
     print_table(("precision", "run", "accuracy", "keeps of float32", "as its certificate"), accuracies, left=5)
-    typer.echo(f"accuracy under {performance.protocol.name}" if performance.test else "accuracy: no --data was given")
+    told = f"accuracy under {performance.protocol.name}" if performance.test else "accuracy: no --data was given"
+    typer.echo(tame(told))
 
 
 def agreement_text(agreement: "Agreement | None") -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import JsonOption, KeyOption, RegistryOption, pulled
+from .tame import tame
 
 
 def register(app: typer.Typer) -> None:
@@ -63,9 +64,9 @@ def show(
     for name, value in (details.note or {}).items():
         lines.append((f"upstream {name}", f"{value} (not verified here)" if name == "claim" else value))
     for name, value in lines:
-        typer.echo(f"{name:<18}{value}")
+        typer.echo(tame(f"{name:<18}{value}"))
     for file in details.files:
-        typer.echo(f"{'':<18}{file.sha256[:16]}  {file.size:>12,}  {file.path}")
+        typer.echo(tame(f"{'':<18}{file.sha256[:16]}  {file.size:>12,}  {file.path}"))
     if measured_by:
         typer.echo("")
         tell_parties(measured_by)

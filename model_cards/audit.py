@@ -15,6 +15,7 @@ from securesystemslib.signer import Key
 from . import card, evidence
 from .certificate import Certificate, Claim, from_statement
 from .clocks import Point
+from .config_audit import config_checks
 from .envelope import open_envelope
 from .errors import InputError, RoadworthyError
 from .leak_audit import leak_checks
@@ -182,6 +183,7 @@ def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[
     recomputed = f"{metric.name} {told(metric.name, metric.value)} recomputed from {metric.n:,} rows of evidence"
     yield recomputed, list(_claimed(claim, data, rows, metric))
     yield from leak_checks(folder, claim, rows)
+    yield from config_checks(folder, claim)
     yield from parent_checks(folder, claim, rows)
     if claim.training is not None:
         yield from training_checks(folder, claim.training)

@@ -85,6 +85,15 @@ def check_path(path: str) -> str:
     return path
 
 
+def leads_away(file: Path, folder: Path) -> bool:
+    """Whether ``file`` is a link to something that is neither in ``folder`` nor, of a Hub cache's, its blob."""
+    if not file.is_symlink():
+        return False
+    target, root = file.resolve(), folder.resolve()
+    homes = [root, root.parent.parent / "blobs"] if root.parent.name == "snapshots" else [root]
+    return not any(target.is_relative_to(home) for home in homes)
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     for entry in sorted(folder.iterdir()):
         if entry.is_dir():

@@ -9,6 +9,7 @@ from roadworthy.model_cards.audit import Audit, audit
 from roadworthy.model_cards.certificate import Certificate
 from roadworthy.model_cards.errors import CheckError, InputError, NotFoundError
 from roadworthy.model_cards.gate import Gate
+from roadworthy.model_cards.snapshot import EVIDENCE, PARENT_TEST_EVIDENCE
 
 from . import intake
 from .gate import decide
@@ -64,5 +65,15 @@ def _of_parent(registry: Registry, folder: Path, outcome: Audit) -> Iterator[str
             f"the parent {parent.reference} is another here: expected certificate {parent.certificate_sha256}, "
             f"found {stored.certificate_sha256}"
         )
-    elif outcome.ok:
+        return
+    if outcome.ok:
         yield from overlap_differs(registry, stored, folder, claim)
+    if parent.own_test is not None and outcome.certificate is not None:
+        # What the parent answered on its own test data is its version's evidence, byte for byte.
+        copied = next((f.sha256 for f in outcome.certificate.files if f.path == PARENT_TEST_EVIDENCE), None)
+        theirs = next((f.sha256 for f in stored.files if f.path == EVIDENCE), None)
+        if copied != theirs:
+            yield (
+                f"the evidence of its parent on the parent's own test data is not that of {parent.reference}: expected "
+                f"sha256 {theirs}, found {copied}"
+            )

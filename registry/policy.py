@@ -95,9 +95,14 @@ def fits(pattern: str, text: str) -> bool:
     """Whether ``text`` is what a pattern with ``*`` and ``?`` describes, in ASCII letters of either case."""
     # A wildcard of the pattern never stands in for one of the text: so this tells too whether one pattern covers
     # another ("?" does not cover "*"), and no name holds either.
-    parts = ({"*": ".*", "?": "[^*]"}.get(letter) or re.escape(letter) for letter in pattern)
+    first, *rest = ("".join("[^*]" if c == "?" else re.escape(c) for c in part) for part in pattern.split("*"))
+    if rest:
+        # Between two stars the first place that fits is as good as any later one. Without that, which an atomic group
+        # says, many stars would try all of them together: for ever, on a text that somebody chose for it.
+        *between, last = rest
+        first += "".join(f"(?>.*?{part})" for part in between) + f".*{last}"
     # ASCII: else the Kelvin sign would be a "k" and the long s an "s".
-    return re.fullmatch("".join(parts), text, re.IGNORECASE | re.ASCII) is not None
+    return re.fullmatch(first, text, re.IGNORECASE | re.ASCII | re.DOTALL) is not None
 
 
 def violations(

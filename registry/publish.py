@@ -142,7 +142,9 @@ def import_draft(
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
     while True:
-        number = len(layout.documents(registry.store, "drafts", asked.namespace, asked.name)) + 1
+        keys = layout.documents(registry.store, "drafts", asked.namespace, asked.name)
+        # After the last one, and not after as many as there are: one that was removed would be waited for for ever.
+        number = int(layout.parts(keys[-1])[-1]) + 1 if keys else 1
         try:
             registry.store.create(layout.key("drafts", asked.namespace, asked.name, number), data)
         except ExistsError:
