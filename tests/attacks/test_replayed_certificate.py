@@ -1,10 +1,10 @@
 """A true signature on bytes that it is not of: another model's, another kind of statement's, another version's."""
 
-import dataclasses
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 from securesystemslib.signer import CryptoSigner, Key
@@ -17,7 +17,7 @@ from roadworthy.registry import Manifest, Policy, Registry, Rule, add_performanc
 from roadworthy.registry.rotation import endorse
 
 from .conftest import Candidate, Road
-from .forgery import certified, publish_lie, refused
+from .forgery import certified, refused
 
 Keys = tuple[Key, ...]
 
@@ -110,14 +110,20 @@ def test_another_payload_type(candidate: Candidate, road: Road, keys: Keys) -> N
 
 
 def test_an_old_model_under_a_new_number_is_bounded_by_its_age(
-    candidate: Candidate, registry: Registry, road: Road, keys: Keys
+    candidate: Candidate, registry: Registry, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A certificate does not name its version (decision 14). What bounds that is a policy's ``max_age_days``."""
     folder = candidate()
-    old = datetime.now(UTC) - timedelta(days=400)
-    claim = certified(folder).claim
-    publish_lie(folder, dataclasses.replace(claim, measured_at=f"{old:%Y-%m-%dT%H:%M:%SZ}"), road.publisher)
     assert not refused(folder, keys)
+
+    class Later(datetime):
+        """400 days from now."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(days=400)
+
+    monkeypatch.setattr("roadworthy.registry.policy_file.datetime", Later)
     policy = Policy(rules=(Rule(namespace="team", max_age_days=365),), source="the policy of the test")
     with pytest.raises(CheckError, match="measured 400 days ago"):
         publish(registry, folder, "team/xrays@9.0.0", keys=keys, policy=policy)

@@ -134,6 +134,8 @@ def test_a_flipped_bit_of_each_member(bundle: Path, receiver: Registry, keys: Ke
     """In the middle of each: its digest, its signature or its form tells."""
     members = members_of(bundle)
     for number, (info, data) in enumerate(members):
+        if not data:
+            continue
         changed = bytearray(data)
         changed[len(data) // 2] ^= 1
         write(bundle, [*members[:number], (info, bytes(changed)), *members[number + 1 :]])
