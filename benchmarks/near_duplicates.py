@@ -89,7 +89,7 @@ def _link(paths: list[Path], root: Path) -> None:
 
 
 def _row(name: str, data: Path, opened: Opened) -> None:
-    """How many of the test part have a neighbour by the hash alone, nearer and further, and how many a confirmed one."""
+    """How many of the test part have a neighbour by the hash alone, nearer and further, and a confirmed one."""
     method = PerceptualHash()
     with tempfile.TemporaryDirectory() as cache:
         printed = method.read(data, opened.config, {}, silent)
@@ -103,10 +103,8 @@ def _row(name: str, data: Path, opened: Opened) -> None:
     hashed, sure = (tuple(one for one in found if not one.same) for found in (hashed, sure))
     furthest = max((one.distance for one in hashed), default=0)
     least = min((one.similarity or 0 for one in sure), default=0)
-    print(
-        f"| {name} | {len(test) - copies} | {len(hashed)} · {len(further)} | {len(sure)} | {furthest:g} | {least:.3f} |",
-        flush=True,
-    )
+    by_hash = f"{len(hashed)} · {len(further)}"
+    print(f"| {name} | {len(test) - copies} | {by_hash} | {len(sure)} | {furthest:g} | {least:.3f} |", flush=True)
     if name.startswith("different"):
         print(*(f"  {one.test.name} ~ {one.train.name}: {one.distance:g}, {one.similarity}" for one in sure), sep="\n")
 
