@@ -89,20 +89,22 @@ def _link(paths: list[Path], root: Path) -> None:
 
 
 def _row(name: str, data: Path, opened: Opened) -> None:
-    """How many of the test part have a neighbour by the hash, and how many a confirmed one."""
+    """How many of the test part have a neighbour by the hash alone, nearer and further, and a confirmed one."""
     method = PerceptualHash()
     with tempfile.TemporaryDirectory() as cache:
         printed = method.read(data, opened.config, {}, silent)
         test = printed.examples.part("test")
         others = [e for e in printed.examples.members if e.part != "test"]
         hashed = look_alikes(method, printed, test, others, None, silent)
+        further = {one.test.id for one in method.candidates(printed, test, others, silent) if not one.same}
         embed = method.embed(printed, opened, Path(cache), silent)
         sure = look_alikes(method, printed, test, others, embed, silent)
     copies = sum(one.same for one in hashed)  # the package's own test part has two
     hashed, sure = (tuple(one for one in found if not one.same) for found in (hashed, sure))
     furthest = max((one.distance for one in hashed), default=0)
     least = min((one.similarity or 0 for one in sure), default=0)
-    print(f"| {name} | {len(test) - copies} | {len(hashed)} | {len(sure)} | {furthest:g} | {least:.3f} |", flush=True)
+    by_hash = f"{len(hashed)} · {len(further)}"
+    print(f"| {name} | {len(test) - copies} | {by_hash} | {len(sure)} | {furthest:g} | {least:.3f} |", flush=True)
     if name.startswith("different"):
         print(*(f"  {one.test.name} ~ {one.train.name}: {one.distance:g}, {one.similarity}" for one in sure), sep="\n")
 

@@ -11,7 +11,7 @@ from .evidence import Row
 from .leakage import is_overlap
 from .near import Near, near_of
 from .replayed import figures_differ
-from .sketch import ParentOverlap, Sketch, SketchRecord, overlap_with
+from .sketch import MOST_RATE, ParentOverlap, Sketch, SketchRecord, overlap_with
 from .snapshot import NEAR, SKETCH
 
 
@@ -69,8 +69,11 @@ def _exact(data: Data, sketch: Sketch, ids: Sequence[str]) -> Iterator[str]:
 
 def _overlap(stated: ParentOverlap, sketch: Sketch | None, ids: Sequence[str]) -> Iterator[str]:
     if sketch is None:
-        if not 0 <= stated.n <= len(ids):
-            yield f"{stated.n} test examples in the parent's training data, of {len(ids)}"
+        if not 0 <= stated.n <= len(ids) or not 0 < stated.false_positive_rate <= MOST_RATE * stated.filters:
+            yield (
+                f"{stated.n} of {len(ids)} test examples in the parent's training data, at "
+                f"{stated.false_positive_rate:g} false positives in {stated.filters} filters, cannot be"
+            )
         return
     found = overlap_with(sketch.inherited, ids)
     if (stated.n, stated.filters) != (found.n, found.filters) or not isclose(

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from .errors import DamagedError
 
 K = 22
+MOST_RATE = 1e-6  # of false positives: no filter that is read has more
 _MAGIC, _VERSION = b"RWSKETCH", 1
 _HEAD, _FILTER, _WORDS = struct.Struct("<8sHH"), struct.Struct("<QQH"), struct.Struct(f"<{K}Q")
 _BITS_EACH, _LEAST_BITS = 32, 4096
@@ -87,8 +88,13 @@ class Sketch:
 
 
 def sketch_of(ids: Iterable[str], parent: Sketch | None) -> Sketch:
-    """The sketch of what was trained or stopped on, after ``parent``; of more than 255 ancestors the oldest go."""
-    return Sketch(own=filter_of(ids), inherited=parent.filters[: _MOST_FILTERS - 1] if parent is not None else ())
+    """The sketch of what was trained or stopped on, after ``parent``."""
+    return Sketch(own=filter_of(ids), inherited=left_to_children(parent) if parent is not None else ())
+
+
+def left_to_children(parent: Sketch) -> tuple[Filter, ...]:
+    """The filters that a child's sketch has of its parent; of more than 255 the oldest go."""
+    return parent.filters[: _MOST_FILTERS - 1]
 
 
 def filter_of(ids: Iterable[str]) -> Filter:
@@ -120,7 +126,11 @@ def overlap_with(filters: Sequence[Filter], ids: Sequence[str]) -> ParentOverlap
 def by_chance(found: int, n: int, rate: float) -> float:
     """The probability, at most, that ``found`` or more of ``n`` were found by false positives: (n rate)^found / found!,
     the union bound over all sets of that size."""
-    return min(1.0, math.exp(found * math.log(n * rate) - math.lgamma(found + 1))) if found and n * rate else 1.0
+    if found == 0:
+        return 1.0
+    if n * rate == 0:
+        return 0.0
+    return min(1.0, math.exp(min(0.0, found * math.log(n * rate) - math.lgamma(found + 1))))
 
 
 def dump(sketch: Sketch) -> bytes:

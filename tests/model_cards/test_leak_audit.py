@@ -195,6 +195,14 @@ def test_a_sketch_that_cannot_be_read(audited: Audited, data: bytes) -> None:
     assert "the sketch of the training data cannot be read" in "\n".join(audited(sketch=data))
 
 
+@pytest.mark.parametrize(("n", "rate"), [(21, 1e-7), (1, 0.5), (1, 0.0), (-1, 1e-7)])
+def test_an_overlap_without_a_sketch_that_cannot_be(audited: Audited, n: int, rate: float) -> None:
+    """With no sketch of its own nothing can be counted again, but no sketch is wrong half of the time."""
+    stated = ParentOverlap(n=n, filters=1, false_positive_rate=rate)
+    (reason,) = audited(told={"sketch": None, "parent_overlap": stated}, sketch=None)
+    assert reason.startswith(f"{n} of 20 test examples in the parent's training data, at {rate:g} false positives")
+
+
 def test_a_missing_sketch(audited: Audited) -> None:
     """The certificate tells of one."""
     (reason,) = audited(sketch=None)

@@ -59,6 +59,7 @@ def test_each_leak_has_a_sentence_and_one_waiver_takes_all(claim: Claim) -> None
         (100_000, 1, 1e-6, False),  # one in ten
         (100_000, 3, 1e-6, True),  # 0.1^3 / 6
         (20, 20, 1e-6, True),
+        (20, 1, 0.0, True),
     ],
 )
 def test_more_than_false_positives_explain(claim: Claim, n: int, found: int, rate: float, blocks: bool) -> None:

@@ -132,3 +132,4 @@ def test_chance_is_never_less_than_the_binomial_says(n: int, rate: float) -> Non
         assert by_chance(found, n, rate) >= binom.sf(found - 1, n, rate) * (1 - 1e-6)
     assert by_chance(1, n, rate) == pytest.approx(min(1, n * rate))
     assert by_chance(0, n, rate) == 1
+    assert by_chance(1, n, 0) == 0

@@ -39,8 +39,7 @@ def with_sketch(folder: Path, held: Sketch, change: Callable[[Claim], Claim]) ->
     [
         (
             True,
-            "the parent demo/x@1.0.0 was trained on 1 of its 100 test examples, by the sketch that is stored here; the "
-            "certificate says 0",
+            "the parent demo/x@1.0.0 was trained on 1 of its 100 test examples, by the sketch that is stored here (",
         ),
         (False, "1 of 100 test examples are in the sketch of what its parent"),
     ],
