@@ -114,7 +114,7 @@ def certify(folder: Path, claim: Claim) -> None:
 
 
 def rows_of(share: float, seed: int) -> list[Row]:
-    """Evidence of which ``share`` is right: digests as ids, confidences with all their digits."""
+    """Evidence of which ``share`` is right: digests as ids, confidences with all their digits, log-likelihoods."""
     dice = random.Random(seed)
     right = [dice.random() < share for _ in range(ROWS)]
     return [
@@ -123,6 +123,7 @@ def rows_of(share: float, seed: int) -> list[Row]:
             truth=n % CLASSES,
             prediction=n % CLASSES if hit else (n + 1) % CLASSES,
             confidence=dice.random(),
+            log_likelihood=-round(dice.expovariate(1), 6),
         )
         for n, hit in enumerate(right)
     ]
@@ -310,7 +311,7 @@ It said: `{whole["said"]}`. Of that the log, with all its signatures, takes
 {whole["log"]} s. Certifying and publishing all of them took {whole["certify_and_publish"]} s.
 
 - **Real**: the snapshot comes from a run on chest X-rays, measured in a clean process. **Made**: the {ROWS:,} rows
-  (digests as ids, confidences with all their digits); each of the {whole["versions"]:,} versions is that snapshot with
+  (digests as ids, confidences with all their digits, log-likelihoods); each of the {whole["versions"]:,} versions is that snapshot with
   another date, rendered and signed anew, so they share weights and evidence: a blob that is shared is hashed once, and
   everything else is replayed for each version.
 - **Not in it**: hashing large weights, which goes at the speed of the disk.
