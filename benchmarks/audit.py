@@ -312,8 +312,8 @@ It said: `{whole["said"]}`. Of that the log, with all its signatures, takes
 
 - **Real**: the snapshot comes from a run on chest X-rays, measured in a clean process. **Made**: the {ROWS:,} rows
   (digests as ids, every digit of confidence, log-likelihoods); each of the {whole["versions"]:,} versions is that
-  snapshot with another date, rendered and signed anew, so they share weights and evidence: a blob that is shared is hashed once, and
-  everything else is replayed for each version.
+  snapshot with another date, rendered and signed anew, so they share weights and evidence: a blob that is shared is
+  hashed once, and everything else is replayed for each version.
 - **Not in it**: hashing large weights, which goes at the speed of the disk.
 - **Machine**: {on["os"]}, {on["cpu"]}, {cores} cores, {on["threads"]} threads, {on["memory_gib"]} GiB; Python
   {on["python"]}, {versions}. Load before the two parts: {load[0]} and {load[1]}.
