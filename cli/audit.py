@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import JsonOption, KeyOption, RegistryOption, is_folder, policy_of, pulled
+from .options import JsonOption, KeyOption, RegistryOption, is_folder, policy_of
+from .tame import tame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from securesystemslib.signer import Key
 
+    from roadworthy.model_cards.audit import Audit
     from roadworthy.registry import Reference
 
 
@@ -22,10 +24,14 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     subject: Annotated[
-        str, typer.Argument(metavar="DIR|REF", help="A snapshot folder, a run, a series, an export, or a reference.")
-    ],
-    # Not from ROADWORTHY_POLICY: that one is in force on every pull, and a folder cannot be asked it without --as.
-    policy: Annotated[Path | None, typer.Option(help="Whether this policy (TOML) is met, too.")] = None,
+        str | None,
+        typer.Argument(metavar="DIR|REF", help="A snapshot folder, a run, a series, an export, or a reference."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every version of the registry, and its log.")] = False,
+    # A folder is not asked ROADWORTHY_POLICY or the home's: it has no namespace without --as.
+    policy: Annotated[
+        Path | None, typer.Option(help="Whether this policy (TOML) is met; of versions, by default the one in force.")
+    ] = None,
     as_: Annotated[
         str | None,
         typer.Option("--as", metavar="REF", help="Which version a folder is to be; policies go by namespace."),
@@ -34,49 +40,78 @@ def audit(
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check digests, signature, metric, clocks and card of a snapshot, or those of an export."""
+    """Check digests, signature, metric, times, card and log of a version, of all of them, or those of a folder."""
     from roadworthy.finetune.series_folder import packaged_in
     from roadworthy.model_cards import InputError
-    from roadworthy.model_cards import audit as check
-    from roadworthy.registry import open_registry, trusted_keys, unmet
+    from roadworthy.registry import audit_version, open_registry, trusted_keys
 
-    from .output import emit, metric_document, metric_line
+    from .audit_all import audit_all
 
     keys = trusted_keys(extra=key or ())
+    if every == (subject is not None):
+        raise InputError("say what to audit: a folder, a reference, or --all.")
+    if subject is None:
+        audit_all(open_registry(registry), keys, policy_of(policy), json=json)
+        return
     reference = _named(subject, as_, policy)
-    if is_folder(subject):
-        folder = packaged_in(Path(subject))
-    else:
-        folder = pulled(open_registry(registry), subject, keys, policy_of(policy))
+    if not is_folder(subject):
+        done = audit_version(open_registry(registry), subject, keys=keys, policy=policy_of(policy))
+        _tell(done.audit, done.checks, done.reasons, done.not_counted, json)
+        return
+    folder = packaged_in(Path(subject))
     if (folder / "verification.json").is_file():
         if policy is not None:
             raise InputError(f"{folder} is an export, and a policy is about versions. Leave --policy out.")
         _audit_export(folder, keys, json)
         return
+    _audit_folder(folder, reference, policy, keys, json)
+
+
+def _audit_folder(
+    folder: Path, reference: "Reference | None", policy: Path | None, keys: "Sequence[Key]", json: bool
+) -> None:
+    from roadworthy.model_cards import audit as check
+    from roadworthy.registry import unmet
+
     result = check(folder, keys)
     checks, reasons = list(result.checks), list(result.reasons)
     if reference is not None and result.certificate is not None:
         missing = unmet(policy_of(policy), reference, result.certificate, result.signers, keys)
         reasons += missing
         checks += [] if missing else [f"the policy {policy} is met by {reference}"]
+    _tell(result, checks, reasons, (), json)
+
+
+def _tell(
+    result: "Audit | None",
+    checks: "Sequence[str]",
+    reasons: "Sequence[str]",
+    not_counted: "Sequence[str]",
+    json: bool,
+) -> None:
+    from .output import emit, metric_document, metric_line
+
     ok = not reasons
-    metric = result.certificate.claim.metric if result.certificate else None
+    metric = result.certificate.claim.metric if result is not None and result.certificate else None
     if json:
         emit(
             {
                 "ok": ok,
                 "reasons": reasons,
                 "checks": checks,
+                "not_counted": not_counted,
                 "metric": metric_document(metric),
-                "signers": result.signers,
+                "signers": result.signers if result is not None else (),
             }
         )
     else:
         for line in checks:
-            typer.echo(f"  ✓ {line}")
+            typer.echo(tame(f"  ✓ {line}"))
         for line in reasons:
-            typer.echo(f"  ✗ {line}")
-        typer.echo(f"{'yes' if ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}")
+            typer.echo(tame(f"  ✗ {line}"))
+        for line in not_counted:
+            typer.echo(tame(f"  · {line}"))
+        typer.echo(tame(f"{'yes' if ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}"))
     if not ok:
         raise typer.Exit(1)
 

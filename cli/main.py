@@ -6,10 +6,13 @@ import sys
 import typer
 
 from . import (
+    alias,
     audit,
     bench,
+    bundle,
     data,
     demo,
+    diff,
     export,
     finetune,
     import_checkpoint,
@@ -22,6 +25,7 @@ from . import (
     show,
     verify,
 )
+from .tame import tame
 
 app = typer.Typer(
     name="roadworthy",
@@ -40,9 +44,12 @@ for command in (
     race,
     verify,
     audit,
+    diff,
     publish,
+    alias,
     bench,
     export,
+    bundle,
     import_checkpoint,
     keys,
     demo,
@@ -90,9 +97,8 @@ def _explain(error: Exception) -> int:
     one_voice.finish_undisturbed()
     reasons = error.reasons[1:] if isinstance(error, CheckError) else ()
     if one_voice.first_to_say(str(error), unless_another_was=isinstance(error, ProcessLostError)):
-        print(
-            f"roadworthy: {error}", *(f"  also: {reason}" for reason in reasons), sep="\n", file=sys.stderr, flush=True
-        )
+        lines = [f"roadworthy: {error}", *(f"  also: {reason}" for reason in reasons)]
+        print(*map(tame, lines), sep="\n", file=sys.stderr, flush=True)
     if isinstance(error, CheckError):
         return NO
     return BAD_INPUT if isinstance(error, (InputError, NotFoundError)) else STORAGE

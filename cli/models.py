@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import JsonOption, RegistryOption
+from .tame import tame
 
 if TYPE_CHECKING:
     from roadworthy.registry import Entry
@@ -38,7 +39,7 @@ def models(
     rows = [("reference", "metric", "95 %", "n", "TTS run", "verdicts", "task", "protocol"), *map(_row, entries)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        typer.echo(tame("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
 
 
 def _row(entry: "Entry") -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .one_voice import leads
+from .tame import tame
 
 if TYPE_CHECKING:
     from roadworthy.finetune.progress import Report
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def emit(document: Any) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(document, indent=2, default=_plain, ensure_ascii=False))
+    print(tame(json.dumps(document, indent=2, default=_plain, ensure_ascii=False)))
 
 
 def _plain(value: Any) -> Any:
@@ -93,7 +94,8 @@ def write_page(snapshot: Path, page: Path) -> None:
     paths = [*snapshot.glob("plots/*.svg"), *snapshot.glob(f"{EXAMPLES}/*.jpg")]
     pictures = {path.relative_to(snapshot).as_posix(): path.read_bytes() for path in paths}
     try:
-        page.write_text(render_page((snapshot / "README.md").read_text(encoding="utf-8"), pictures), encoding="utf-8")
+        card = (snapshot / "README.md").read_text(encoding="utf-8", errors="replace")  # a draft's may be anything
+        page.write_text(render_page(card, pictures), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write {page}: {error.strerror}. Choose another file.") from error
 
@@ -119,3 +121,25 @@ def write_new(file: Path, text: str) -> None:
 def note(text: str) -> None:
     """A line for people, on stderr, so that stdout stays for facts."""
     print(text, file=sys.stderr)
+
+
+def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, left: int, wrap: bool = False) -> None:
+    """A table on stdout, the first ``left`` columns flush left and the others, figures, flush right.
+
+    ``wrap``: cells go on in the next line where a terminal is too narrow.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(head):
+        table.add_column(name, justify="left" if number < left else "right", no_wrap=not wrap)
+    for row in rows:
+        table.add_row(*(tame(str(cell)) for cell in row))
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = 240  # a file or a pipe has no width; nothing is cut off
+    with console.capture() as drawn:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))

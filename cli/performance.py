@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .output import metric_line
+from .output import metric_line, print_table
+from .tame import tame
 
 if TYPE_CHECKING:
     from roadworthy.model_cards import Agreement, Performance
@@ -35,7 +36,7 @@ def recorded_document(recorded: "Recorded") -> dict[str, Any]:
 def tell_recorded(recorded: "Recorded") -> None:
     """Prints one entry of a version's log."""
     if recorded.record is None:
-        typer.echo(f"performance record {recorded.number} does not count: {recorded.problem}")
+        typer.echo(tame(f"performance record {recorded.number} does not count: {recorded.problem}"))
         return
     typer.echo(f"performance record {recorded.number}, signed by {', '.join(key[:16] for key in recorded.signers)}")
     tell(recorded.record.performance)
@@ -46,15 +47,13 @@ def tell(performance: "Performance") -> None:
     e = performance.environment
     device = ", ".join(e.accelerators) or "no accelerator"
     libraries = ", ".join(f"{name} {e.libraries[name]}" for name in ("torch", "cuda") if name in e.libraries)
-    typer.echo(
-        f"measured {performance.measured_at} on {e.cpu}, {e.threads} of {e.cores} cores, {e.memory_gib:g} GiB, "
-        f"{device}; {libraries}; {performance.example}"
-    )
+    machine = f"{e.cpu}, {e.threads} of {e.cores} cores, {e.memory_gib:g} GiB, {device}; {libraries}"
+    typer.echo(tame(f"measured {performance.measured_at} on {machine}; {performance.example}"))
     cells = [
         (c.precision, c.batch_size, _number(c.p50_ms), _number(c.p99_ms), _number(c.per_second), c.problem or c.n)
         for c in performance.latencies
     ]
-    _print_table(("precision", "batch", "p50 ms", "p99 ms", "per second", "calls"), cells, left=1)
+    print_table(("precision", "batch", "p50 ms", "p99 ms", "per second", "calls"), cells, left=1)
     accuracies = [
         (
             a.precision,
@@ -65,8 +64,9 @@ def tell(performance: "Performance") -> None:
         )
         for a in performance.accuracies
     ]
-    _print_table(("precision", "run", "accuracy", "keeps of float32", "as its certificate"), accuracies, left=5)
-    typer.echo(f"accuracy under {performance.protocol.name}" if performance.test else "accuracy: no --data was given")
+    print_table(("precision", "run", "accuracy", "keeps of float32", "as its certificate"), accuracies, left=5)
+    told = f"accuracy under {performance.protocol.name}" if performance.test else "accuracy: no --data was given"
+    typer.echo(tame(told))
 
 
 def agreement_text(agreement: "Agreement | None") -> str:
@@ -80,22 +80,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 100 else f"{value:.2f}"
-
-
-def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, left: int) -> None:
-    """A table on stdout, the first ``left`` columns flush left and the others, figures, flush right."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, name in enumerate(head):
-        table.add_column(name, justify="left" if number < left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(str, row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160  # a file or a pipe has no width; nothing is cut off
-    with console.capture() as drawn:
-        console.print(table)
-    typer.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import JsonOption, KeyOption, RegistryOption, pulled
+from .tame import tame
 
 
 def register(app: typer.Typer) -> None:
@@ -20,24 +21,27 @@ def show(
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show one version: metric, time-to-solution, data, parent, files, performance records."""
+    """Show one version: metric, time-to-solution, data, parent, files, who measured it, performance records."""
     from dataclasses import asdict
 
-    from roadworthy.registry import open_registry, trusted_keys
+    from roadworthy.registry import open_registry, parties, trusted_keys
     from roadworthy.registry import performance as records_of
     from roadworthy.registry import show as find
 
+    from .attestations import parties_document, tell_parties
     from .output import emit, metric_line, note, write_page
     from .performance import recorded_document, tell_recorded
 
     opened, keys = open_registry(registry), trusted_keys(extra=key or ())
     details = find(opened, reference)
     records = records_of(opened, details.reference, keys)
+    measured_by = parties(opened, details.reference, keys)
     if html is not None:
         write_page(pulled(opened, reference, keys), html)
         note(f"Card: {html}")
     if json:
-        emit({**asdict(details), "performance": [recorded_document(recorded) for recorded in records]})
+        performance = [recorded_document(recorded) for recorded in records]
+        emit({**asdict(details), **parties_document(measured_by), "performance": performance})
         return
     lines = [
         ("reference", str(details.reference)),
@@ -60,9 +64,12 @@ def show(
     for name, value in (details.note or {}).items():
         lines.append((f"upstream {name}", f"{value} (not verified here)" if name == "claim" else value))
     for name, value in lines:
-        typer.echo(f"{name:<18}{value}")
+        typer.echo(tame(f"{name:<18}{value}"))
     for file in details.files:
-        typer.echo(f"{'':<18}{file.sha256[:16]}  {file.size:>12,}  {file.path}")
+        typer.echo(tame(f"{'':<18}{file.sha256[:16]}  {file.size:>12,}  {file.path}"))
+    if measured_by:
+        typer.echo("")
+        tell_parties(measured_by)
     for recorded in records:
         typer.echo("")
         tell_recorded(recorded)

@@ -14,6 +14,7 @@ from .options import (
     KeyOption,
     LabelColumnOption,
     RegistryOption,
+    SignerOption,
     TextColumnOption,
     is_folder,
     pulled,
@@ -62,6 +63,10 @@ def verify(
     parent_data: Annotated[
         Path | None, typer.Option(help="The parent's data: what was forgotten of its own test part?")
     ] = None,
+    attest: Annotated[
+        bool,
+        typer.Option("--attest", help="Sign what was measured of a published version, as a second party, beside it."),
+    ] = False,
     no_sketch: Annotated[
         bool,
         typer.Option(
@@ -74,6 +79,7 @@ def verify(
     label_column: LabelColumnOption = None,
     group_column: GroupColumnOption = None,
     group_pattern: GroupPatternOption = None,
+    signed_by: SignerOption = "ed25519",
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -82,11 +88,26 @@ def verify(
     from roadworthy.finetune import verify as measure
     from roadworthy.model_cards import InputError
     from roadworthy.model_cards.waiver import Waiver
-    from roadworthy.registry import open_registry, signing_key, trusted_keys
+    from roadworthy.registry import open_registry, trusted_keys
+    from roadworthy.registry import signer as signer_of
     from roadworthy.registry.keys import user
 
+    from .attestations import tolerance_text
+    from .attesting import attest_to
     from .output import emit, metric_document, metric_line, note, progress
 
+    options = stated(
+        text_column=text_column, label_column=label_column, group_column=group_column, group_pattern=group_pattern
+    )
+    if attest:
+        if target or gate or waive or reference or parent_data or show_examples:
+            raise InputError(
+                "--attest states what a published version was measured as, and its certificate says under what. Leave "
+                "out --target, --gate, --waive, --reference, --parent-data and --show-examples."
+            )
+        return attest_to(
+            subject, data, device=device, options=options, signed_by=signed_by, registry=registry, key=key, json=json
+        )
     folder = Path(subject)
     if not is_folder(subject):
         folder = pulled(open_registry(registry), subject, trusted_keys(extra=key or ()))
@@ -95,7 +116,7 @@ def verify(
                 f"{subject} is a draft, and a registry's files are never changed. Pull it to a folder of yours "
                 f"(roadworthy pull {subject} --to DIR) and verify that."
             )
-    signer = signing_key()
+    signer = signer_of(signed_by)
     waivers = [Waiver.parse(text, by=user(), keyid=signer.public_key.keyid) for text in waive or ()]
     with progress() as report:
         result = measure(
@@ -104,12 +125,7 @@ def verify(
             signer=signer,
             target=target,
             device=device,
-            options=stated(
-                text_column=text_column,
-                label_column=label_column,
-                group_column=group_column,
-                group_pattern=group_pattern,
-            ),
+            options=options,
             show_examples=show_examples,
             reference=_audited(reference, registry, key) if reference else None,
             gate=gate,
@@ -127,6 +143,8 @@ def verify(
                 "snapshot": result.snapshot,
                 "certified": result.certified,
                 "agreement": result.agreement,
+                "answers": result.answers,
+                "within_tolerance": result.within,
                 "convergence": _convergence(result),
                 "not_compared": result.not_compared,
                 "gate": str(result.claim.gate) if result.claim else None,
@@ -136,7 +154,8 @@ def verify(
     else:
         typer.echo(f"{'yes' if result.ok else 'no'}: {metric_line(result.metric)}")
         if result.agreement is not None:
-            typer.echo(f"agrees with its certificate on {100 * result.agreement:.2f} % of the examples")
+            share, kept = 100 * result.agreement, tolerance_text(result.within)
+            typer.echo(f"agrees with its certificate on {share:.2f} % of the examples: {kept}")
         if (found := _convergence(result)) is not None and not found.faster:
             typer.echo(
                 f"converges as expected: {found.samples:,} samples to the target, not fewer than {found.bound:,.0f}"

@@ -91,6 +91,8 @@ class Watched:
             words.append(f"loss {float(facts['loss']):.3f}")
         if "epoch" in facts:
             words.append(f"epoch {float(facts['epoch']):.2f}")
+        if "pace" in facts:
+            words.append(str(facts["pace"]))
         if "memory" in facts:
             most, whole = float(facts["memory"]) / 2**30, float(facts["memory_total"]) / 2**30
             words.append(f"{most:.1f} of {whole:.0f} GiB on the device")

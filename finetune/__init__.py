@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .series import FinetunedSeries, finetune_series
     from .speed import bench
     from .verification import Verified, verify
+    from .weight_changes import WeightChanges, compare_weights
 
 __all__ = [
     "Classifier",
@@ -40,7 +41,9 @@ __all__ = [
     "Imported",
     "Raced",
     "Verified",
+    "WeightChanges",
     "bench",
+    "compare_weights",
     "export",
     "finetune",
     "finetune_series",
@@ -60,7 +63,9 @@ _HOME = {
     "Imported": "imported",
     "Raced": "racing",
     "Verified": "verification",
+    "WeightChanges": "weight_changes",
     "bench": "speed",
+    "compare_weights": "weight_changes",
     "export": "artefact",
     "finetune": "run",
     "finetune_series": "series",

@@ -37,19 +37,27 @@ def names() -> tuple[str, ...]:
     return (*OWN, *timm.list_models())
 
 
-def build(architecture: str, *, num_classes: int) -> nn.Module:
+def build(architecture: str, *, num_classes: int, global_pool: str | None = None) -> nn.Module:
     """The net called ``architecture`` with random weights and a head of ``num_classes`` classes.
+
+    ``global_pool`` is how timm is to pool the last features, where that is not as the architecture usually does.
 
     timm's ``resnet50`` is v1.5: the stride of a downsampling block is on its 3x3 convolution.
 
     Raises:
-        InputError: no such architecture (the message names near ones), or ``num_classes`` below 1.
+        InputError: no such architecture (the message names near ones), no such pooling, or ``num_classes`` below 1.
     """
     _check_name(architecture)
     _check_classes(num_classes)
     if architecture in OWN:
         return OWN[architecture](num_classes)
-    model: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=num_classes)
+    more = {} if global_pool is None else {"global_pool": global_pool}
+    try:
+        model: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=num_classes, **more)
+    except (AssertionError, TypeError, ValueError) as error:
+        if not more:
+            raise
+        raise InputError(f"{architecture} cannot be built with global_pool {global_pool!r} ({error}).") from error
     return model
 
 

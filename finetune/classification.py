@@ -44,11 +44,14 @@ def summed_loss(
 
 
 def rows(examples: Sequence[Example], logits_BC: torch.Tensor) -> list[Row]:
-    """The most probable class of each example, with its probability."""
+    """The most probable class of each example, with its probability and how likely the truth was."""
     confidence_B, prediction_B = (t.tolist() for t in logits_BC.float().softmax(1).max(1))
+    truth_B = torch.tensor([e.truth for e in examples], device=logits_BC.device)
+    likelihood_B = (-cross_entropy(logits_BC.float(), truth_B, reduction="none")).tolist()
     return [
-        Row(id=e.id, truth=e.truth, prediction=p, confidence=round(c, 6))
-        for e, p, c in zip(examples, prediction_B, confidence_B, strict=True)
+        # "+ 0.0" for -0.0, which canonical JSON does not have.
+        Row(id=e.id, truth=e.truth, prediction=p, confidence=round(c, 6), log_likelihood=round(ll, 6) + 0.0)
+        for e, p, c, ll in zip(examples, prediction_B, confidence_B, likelihood_B, strict=True)
     ]
 
 

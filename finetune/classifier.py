@@ -1,6 +1,6 @@
 """A classifier in use: files or texts in, labels with their probabilities out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +73,11 @@ class Classifier:
         return next(self.model.parameters()).device
 
 
-def load(folder: Path | str, *, device: str = "cpu") -> Classifier:
+def load(folder: Path | str, *, device: str = "cpu", admit: Callable[[Path], None] | None = None) -> Classifier:
     """Opens the classifier of a snapshot folder.
+
+    ``admit`` is called with the folder first and raises where it may not be opened: ``registry.admission`` asks
+    whether every byte is as certified by a trusted key, and whether your policy is met.
 
     Raises:
         InputError: no snapshot, or weights that do not fit the architecture its config names.
@@ -87,5 +90,7 @@ def load(folder: Path | str, *, device: str = "cpu") -> Classifier:
         >>> label in ("NORMAL", "PNEUMONIA"), 0.5 <= confidence <= 1
         (True, True)
     """
+    if admit is not None:
+        admit(Path(folder))
     opened = open_snapshot(Path(folder), device=device)
     return Classifier(model=opened.model, config=opened.config)

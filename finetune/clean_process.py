@@ -23,6 +23,7 @@ from .evaluation import predict
 from .example_pictures import check_can_show, write_examples
 from .examples import Dataset
 from .fingerprint import fingerprint
+from .flops import count_flops
 from .groups import without_groups
 from .leak_search import find_near, leave_groups
 from .open_model import Opened, open_snapshot
@@ -66,6 +67,7 @@ def measure(request: Request) -> Measured:
         files=files,
         environment=describe(device, "float32"),
         parent_not_compared=reason,
+        flops=count_flops(opened, device),
         near=near if isinstance(near, NearFound) else None,
         near_not_measured=None if isinstance(near, NearFound) else near,
     )
@@ -86,7 +88,12 @@ def _measure_parent(request: Request, child: Opened, data: Dataset[Any], device:
         return f"it is measured under another protocol ({theirs.protocol.name})"
     place = {number: ours.labels.index(label) for number, label in enumerate(theirs.labels)}
     rows = _answers(parent, data, device)
-    renamed = [dataclasses.replace(row, prediction=place[row.prediction]) for row in rows]
+    # The truths have this version's numbers, by which the parent's scores were read: wrongly, if its order is another.
+    alike = theirs.labels == ours.labels
+    renamed = [
+        dataclasses.replace(row, prediction=place[row.prediction], log_likelihood=row.log_likelihood if alike else None)
+        for row in rows
+    ]
     (Path(request.out) / "parent.jsonl").write_bytes(evidence.dump(renamed))
     return None
 

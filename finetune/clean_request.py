@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from roadworthy.model_cards import FileEntry, Protocol
 from roadworthy.model_cards.certificate import Environment, SplitRecord
+from roadworthy.model_cards.flops import Flops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Measured:
     files: tuple[FileEntry, ...]
     environment: Environment
     parent_not_compared: str | None
+    flops: Flops | None = None
     near: NearFound | None = None
     near_not_measured: str | None = None
 

@@ -115,7 +115,8 @@ def _scan_archive(file: BinaryIO, path: Path) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
-            inner = [entry.filename.rpartition("/")[2] for entry in entries]
+            # torch finds an entry whatever its case, so one could be scanned and another be loaded.
+            inner = [entry.filename.rpartition("/")[2].casefold() for entry in entries]
             if inner.count("data.pkl") != 1 or "constants.pkl" in inner:
                 # constants.pkl: TorchScript, which is a program. Two data.pkl: readers may disagree on which.
                 raise InputError(

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from roadworthy.model_cards import InputError, StorageError
 from roadworthy.model_cards.certificate import Upstream
 from roadworthy.model_cards.draft_card import render_draft
-from roadworthy.model_cards.snapshot import CARD, CONFIG, WEIGHTS
+from roadworthy.model_cards.snapshot import CARD, CONFIG, WEIGHTS, leads_away
 
 from .foreign import read_checkpoint
 from .imported import Imported
@@ -38,6 +38,7 @@ def import_folder(source: Path, *, out: Path, upstream: Upstream | None) -> Impo
         save_file(tensors, out / WEIGHTS, metadata={"format": "pt"})
         for name in task.config_files:
             if name != CONFIG and (source / name).is_file():
+                _refuse_stranger(source / name, source)
                 shutil.copyfile(source / name, out / name)
         write_document(out, read_document(source) | {"roadworthy": our_section(config)})
     except OSError as error:
@@ -47,6 +48,12 @@ def import_folder(source: Path, *, out: Path, upstream: Upstream | None) -> Impo
     card = render_draft(system=config.system, task=task.name, parameters=parameters, upstream=config.upstream)
     (out / CARD).write_bytes(card)
     return Imported(snapshot=out, layout=f"{config.architecture} folder", parameters=parameters, dropped=())
+
+
+def _refuse_stranger(file: Path, source: Path) -> None:
+    # A repository that was cloned may hold a link to a private file, which would be published with the model.
+    if leads_away(file, source):
+        raise InputError(f"{file} is a link to {file.resolve()}: expected a file of {source} itself. Copy it there.")
 
 
 def _tensors(source: Path) -> dict[str, torch.Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from roadworthy.model_cards import Metric, Protocol, Row, Target, score
+from roadworthy.model_cards.stopping import StoppingRule
 
 from . import checkpoint, held_out
 from .checkpoint import State
@@ -19,7 +20,6 @@ from .optimizer import schedule
 from .plan import Plan
 from .progress import Report
 from .run_folder import HELD_OUT
-from .stopping import StoppingRule
 from .task import Look
 from .world import World
 

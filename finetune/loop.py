@@ -61,7 +61,15 @@ def train(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_s
     journal.ended(state)
     state.average.adopt(state.model)
     if metric is None:  # gone on from a checkpoint that was already at the end
-        rows = predict(state.model, setting.work, "validation", setting.device, setting.report, world=setting.world)
+        rows = predict(
+            state.model,
+            setting.work,
+            "validation",
+            setting.device,
+            setting.report,
+            precision=state.choices.precision,
+            world=setting.world,
+        )
         return Outcome(
             progress=state.progress, metric=score(setting.work.protocol, rows), held=state.progress.held, answers=rows
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from roadworthy.model_cards import InputError, Protocol
 from roadworthy.model_cards.certificate import Upstream
+from roadworthy.model_cards.configuration import dangers
 from roadworthy.model_cards.snapshot import CONFIG
 
 
@@ -40,12 +41,14 @@ def read_document(folder: Path) -> dict[str, Any]:
         raise InputError(f"no {CONFIG} in {folder}. Expected a snapshot: {CONFIG} beside model.safetensors.")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON: {error}. Pull or import the model again.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
     if not isinstance(document, dict):
         raise InputError(f"{path} holds a {type(document).__name__}; expected a JSON object. Import the model again.")
-    if "auto_map" in document:
-        raise InputError(f"{path} asks for code of its own (auto_map); such models are never opened.")
+    for name, why in dangers(document):
+        raise InputError(f"{path} has {name!r}, {why}; such models are never opened.")
     return document
 
 

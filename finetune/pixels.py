@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 Pixels = NDArray[np.uint8]
+_MOST_PIXELS = 2**26  # of the copy: its short side is fixed, and the long one is not
 
+# Pillow's names of what a data folder may hold. Left to itself it also asks formats that start other programs (EPS).
+FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -44,13 +47,16 @@ def decode(path: Path, *, resize: int, interpolation: str) -> Decoded:
         with warnings.catch_warnings():
             # Pillow warns of large images and odd metadata; only what cannot be decoded matters here.
             warnings.simplefilter("ignore")
-            with Image.open(path) as file:
+            with Image.open(path, formats=FORMATS) as file:
                 image = ImageOps.exif_transpose(file).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableError(_found(path, error)) from error
+    width, height = resized(image.width, image.height, resize)
+    if width * height > _MOST_PIXELS:
+        raise UnreadableError(f"a picture {image.width} pixels wide and {image.height} high, too long for its width")
     digest = hashlib.sha256(f"{image.width}x{image.height}:".encode())
     digest.update(image.tobytes())
-    small = image.resize(resized(image.width, image.height, resize), _FILTERS[interpolation])
+    small = image.resize((width, height), _FILTERS[interpolation])
     return Decoded(identity=digest.hexdigest(), width=image.width, height=image.height, pixels=np.asarray(small))
 
 

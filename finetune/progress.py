@@ -14,7 +14,8 @@ class Report(Interface):
     - of a step: ``loss`` (the mean since the last report of one), ``learning_rate``, ``rate`` (examples a second);
     - of both: ``target`` (as text), ``samples`` (so far), ``epoch``, ``seconds`` (on the run clock), ``memory`` and
       ``memory_total`` (of the device, bytes);
-    - ``summary``: a sentence on the data, once.
+    - ``summary``: a sentence on the data, once;
+    - of anything else: ``pace``, in words.
     """
 
     def __call__(self, stage: str, done: int, total: int, **facts: float | str) -> None:

@@ -177,6 +177,7 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: R
         log.event("opt_name", recipe.optimizer)
         log.event("opt_base_learning_rate", recipe.learning_rate)
         log.event("processes", world.size)
+        log.event("target", None if spec.target is None else str(spec.target), hold=recipe.hold)
         origin = run.origin()
         log.end("init_stop")
         log.start("run_start")

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from roadworthy.model_cards import InputError
 
+from .pixels import FORMATS
 from .text_table import SUFFIXES, columns_of, look_through
 
 SIDE = 256  # pixels of a thumbnail, at most
@@ -33,7 +34,7 @@ def thumbnail(path: Path, side: int = SIDE) -> bytes:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(path) as file:
+        with Image.open(path, formats=FORMATS) as file:
             image = ImageOps.exif_transpose(file).convert("RGB")
     image.thumbnail((side, side))
     # A new image: what a file carries besides its pixels (a place, a camera, a patient) is left behind.

@@ -211,7 +211,7 @@ def _json_lines(path: Path) -> Iterator[tuple[Sequence[str], Mapping[str, Any] |
             record = json.loads(line)
             if not isinstance(record, dict):
                 raise ValueError(f"a {type(record).__name__}, not an object")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"line {number} of {path} is not a JSON object: {error}. Expected one object a line, such as "
                 '{"text": "…", "label": "…"}.'
@@ -233,7 +233,7 @@ def _parquet(path: Path) -> Iterator[tuple[Sequence[str], Mapping[str, Any] | No
         for batch in file.iter_batches():
             for record in batch.to_pylist():
                 yield names, record
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ArithmeticError, LookupError, ValueError) as error:
         raise InputError(f"{path} is not a whole parquet file: {error}. Copy it again.") from error
 
 

@@ -16,6 +16,7 @@ from .model_config import ModelConfig, our_section, read_document, upstream_of, 
 from .weights import read_weights, write_weights
 
 TASK = "image-classification"
+_MOST_CLASSES = 1_000_000
 
 
 def is_timm(document: Mapping[str, Any]) -> bool:
@@ -42,7 +43,7 @@ def read_config(folder: Path) -> ModelConfig:
             std=cfg["std"],
         )
         names = document.get("label_names") or cfg.get("label_names")
-        labels = tuple(names) if names else tuple(str(n) for n in range(int(document["num_classes"])))
+        labels = tuple(map(str, names)) if names else tuple(map(str, range(_classes(document))))
         return ModelConfig(
             task=TASK,
             architecture=document["architecture"],
@@ -50,13 +51,28 @@ def read_config(folder: Path) -> ModelConfig:
             labels=labels,
             protocol=with_metric(protocol, ours.get("metric", protocol.metric)),
             upstream=upstream_of(document),
+            settings=_settings(document),
             folder=folder,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{folder / CONFIG} is not an image classifier's config in timm's form: {error!r} is missing or wrong. "
             "Expected architecture, num_classes and pretrained_cfg with input_size, interpolation, mean, std."
         ) from error
+
+
+def _settings(document: Mapping[str, Any]) -> dict[str, Any]:
+    # timm would build the net with it, and no weight tells: what is measured has to be what others open.
+    pool = document.get("model_args", {}).get("global_pool")
+    return {} if pool is None else {"global_pool": str(pool)}
+
+
+def _classes(document: Mapping[str, Any]) -> int:
+    # Each becomes a label before a tensor is looked at: a few digits would fill the memory.
+    classes = int(document["num_classes"])
+    if not 0 <= classes <= _MOST_CLASSES:
+        raise ValueError(f"num_classes {classes}")
+    return classes
 
 
 def open_model(folder: Path, config: ModelConfig) -> nn.Module:
@@ -67,7 +83,7 @@ def open_model(folder: Path, config: ModelConfig) -> nn.Module:
     """
     from .architectures import build
 
-    model = build(config.architecture, num_classes=len(config.labels))
+    model = build(config.architecture, num_classes=len(config.labels), **config.settings)
     model.load_state_dict(read_weights(folder, model))
     return model.eval()
 

@@ -1,7 +1,8 @@
 """A snapshot's tokenizer, by the tokenizers library alone: `tokenizer.json` says everything that changes a token."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,23 @@ class Tokenizer:
     stamp: str
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, special tokens included, cut off on the right; not padded."""
-        return [encoding.ids for encoding in self.inner.encode_batch_fast(list(texts))]
+        """Token ids of each text, special tokens included, cut off on the right; not padded.
+
+        Raises:
+            InputError: a tokenizer that was read, and cannot be used.
+        """
+        with _refused("the model's tokenizer"):
+            return [encoding.ids for encoding in self.inner.encode_batch_fast(list(texts))]
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # the library raises Exception itself, and a panic of Rust's is none
+        raise InputError(f"{what} is no tokenizer: {error}. Pull or import the model again.") from error
 
 
 def sha256_of_tokenizer(folder: Path) -> str:
@@ -53,10 +69,8 @@ def sha256_of_tokenizer(folder: Path) -> str:
 def open_tokenizer(folder: Path, *, max_length: int, pad: int) -> Tokenizer:
     """The snapshot's tokenizer, cutting off after ``max_length`` tokens; ``pad`` is the padding's id."""
     digest = sha256_of_tokenizer(folder)
-    try:
+    with _refused(str(folder / FILE)):
         inner = tokenizers.Tokenizer.from_file(str(folder / FILE))
-    except Exception as error:  # the library raises Exception itself
-        raise InputError(f"{folder / FILE} is no tokenizer: {error}. Pull or import the model again.") from error
     inner.enable_truncation(max_length)
     inner.no_padding()
     return Tokenizer(inner=inner, pad=pad, stamp=f"{digest}-{max_length}")

@@ -11,6 +11,7 @@ from torch import nn
 from roadworthy.model_cards import InputError
 from roadworthy.model_cards.certificate import Data
 from roadworthy.model_cards.snapshot import EVENTS
+from roadworthy.model_cards.stopping import StoppingRule
 
 from . import checkpoint
 from .average import Average
@@ -33,7 +34,6 @@ from .recipe import Recipe
 from .run_folder import RunData, RunFolder, RunSpec
 from .setting import Setting
 from .sharding import is_sharded, shard, whole
-from .stopping import StoppingRule
 from .stopwatch import Stopwatch
 from .task import Task, Workload
 from .tasks import named

@@ -20,6 +20,7 @@ from .weights import write_weights
 TASK = "text-classification"
 _DEFAULT_LENGTH = 256  # tokens, where nothing else is said: attention's cost grows with the square
 _USUAL_WIDTH = 768  # of an encoder that calls it something else
+_ROWS = ("vocab_size", "max_position_embeddings", "type_vocab_size", "num_hidden_layers", "intermediate_size")
 # Weights that an encoder without a classifier may lack; they are new then.
 _HEAD = re.compile(r"(^|\.)(classifier|pooler|pre_classifier|head|score|out_proj|dense|norm)\.")
 
@@ -53,7 +54,7 @@ def read_config(folder: Path) -> ModelConfig:
             settings={key: value for key, value in document.items() if key != "roadworthy"},
             folder=folder,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{folder / CONFIG} is not the config of an encoder of transformers: {error!r} is missing or wrong. "
             "Expected model_type, vocab_size and max_position_embeddings."
@@ -82,6 +83,7 @@ def open_model(folder: Path, config: ModelConfig) -> nn.Module:
     """
     from safetensors import SafetensorError
 
+    _check_filled(folder, config)
     transformers = _transformers()
     try:
         model, found = transformers.AutoModelForSequenceClassification.from_pretrained(
@@ -103,6 +105,19 @@ def open_model(folder: Path, config: ModelConfig) -> nn.Module:
         raise InputError(f"{folder} lacks weights: {', '.join(lacking[:4])}. Expected all. Pull or import it again.")
     opened: nn.Module = model.eval()
     return opened
+
+
+def _check_filled(folder: Path, config: ModelConfig) -> None:
+    # The net is built before its weights are looked at: a few digits would fill the memory, or take for ever. Whatever
+    # these count has a row of the model's width in the weights, so no honest configuration is refused.
+    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    for name in _ROWS:
+        rows = config.settings.get(name, 0)
+        if not isinstance(rows, int) or rows * width_of(config) > stored:
+            raise InputError(
+                f"{folder / CONFIG} says {name} {rows!r}, which the {stored:,} bytes of weights beside it cannot fill. "
+                "Pull or import the model again."
+            )
 
 
 def build_model(config: ModelConfig) -> nn.Module:

@@ -4,61 +4,49 @@ No torch here: this side starts the clean process, reads its evidence, recompute
 everything into a certificate, signs it and renders the card.
 """
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import Signer
 
-from roadworthy.model_cards import CheckError, InputError, Metric, StorageError, Target, card, clocks, evidence
+from roadworthy.model_cards import InputError, Metric, Target
 from roadworthy.model_cards.certificate import (
-    Certificate,
     Claim,
-    Data,
-    SplitRecord,
-    Start,
-    Verdicts,
-    from_statement,
-    to_statement,
 )
-from roadworthy.model_cards.convergence_reference import compare_with
-from roadworthy.model_cards.envelope import payload_of, seal
 from roadworthy.model_cards.gate import POINT, Gate
-from roadworthy.model_cards.protocol import score
 from roadworthy.model_cards.refusals import standing
+from roadworthy.model_cards.second_answers import SecondAnswers
 from roadworthy.model_cards.snapshot import (
     CERTIFICATE,
-    EVENTS,
-    EVIDENCE,
-    EXAMPLES,
-    FileEntry,
+    MODEL_SIGNATURE,
     attempt_log,
-    list_files,
-    pictures_in,
-    sha256_of,
 )
 from roadworthy.model_cards.waiver import Waiver
 
 from . import clean_call
+from .claiming import Asked, Claimed, Clean, Run, claim_of, compared, waived
 from .clean_request import MEASURED, REQUEST, Measured, Request
 from .groups import PATTERN
-from .leak_record import Leakage, check_groups, leakage_of
-from .parent_comparison import compared_with_parent, parent_evidence
+from .leak_record import check_groups
 from .progress import Report, silent
-from .run_folder import RunData, RunFolder, RunSpec
+from .run_folder import RunFolder, RunSpec
+from .sealing import certify
+from .second_measurement import measured_again
 from .series_folder import SeriesFolder, check_not_one_of_many
-from .training_record import training_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """``ok``: it passed its gate, and whatever else speaks against it was waived. ``agreement``: share of equal
     predictions with an earlier certificate of the same snapshot, where there is one. ``not_compared``: why the
-    convergence was not compared with the reference that was given."""
+    convergence was not compared with the reference that was given.
+
+    Of a snapshot that was certified already: ``answers`` beside the certificate's, ``within`` whether they keep the
+    protocol's tolerance (``None``: none is known), ``evidence`` this measurement's own, and ``attestation`` its signed
+    statement, where one was asked for; `registry.attest` takes both."""
 
     ok: bool
     reasons: tuple[str, ...]
@@ -68,13 +56,17 @@ class Verified:
     claim: Claim | None
     agreement: float | None
     not_compared: str | None = None
+    answers: SecondAnswers | None = None
+    within: bool | None = None
+    attestation: bytes | None = None
+    evidence: bytes | None = None
 
 
 def verify(
     snapshot: Path | str,
     *,
     data: Path | str,
-    signer: CryptoSigner,
+    signer: Signer,
     target: Target | str | None = None,
     device: str | None = None,
     options: Mapping[str, str | int] | None = None,
@@ -83,6 +75,7 @@ def verify(
     gate: Gate | str | None = None,
     waivers: Sequence[Waiver] = (),
     parent_data: Path | str | None = None,
+    attest_as: str | None = None,
     publish_sketch: bool = True,
     report: Report = silent,
 ) -> Verified:
@@ -97,8 +90,10 @@ def verify(
     the target; ``waivers`` are what you publish it in spite of, for good on its card. ``parent_data``: the parent's own
     data; this version is measured on its test part too, under the parent's protocol. ``publish_sketch``: a sketch of
     the training data lies in the snapshot, which whoever has an example can ask whether it was trained on.
+    ``attest_as``: the name under which ``signer`` states what a certified snapshot was measured as, for its registry.
 
     Raises:
+        CheckError: what cannot be attested: other data than the certificate's, or other files than it covers.
         InputError: no snapshot, no target, data that cannot be measured on, or pictures of what has none; a gate or
             data of a parent, and there is none that it could be held against.
         StorageError: the folder cannot be written, or the clean process died.
@@ -133,6 +128,10 @@ def verify(
     _check_has_parent(parent, rule, parent_data)
     if certified and (waivers or gate is not None):
         raise InputError(f"{packaged} has its certificate, and nothing in it changes. Leave --gate and --waive out.")
+    if attest_as is not None and not certified:
+        raise InputError(
+            f"{packaged} has no certificate that could be attested. Verify and publish it; a second party attests it."
+        )
     told = {**_of_data(spec), **(options or {})}
     check_groups(told, spec)
     with tempfile.TemporaryDirectory(prefix="roadworthy-verify-") as aside:
@@ -154,21 +153,18 @@ def verify(
         )
         measured = _in_clean_process(request, report)
         if certified:
-            return _compare(packaged, Path(aside), measured)
+            return _compare(packaged, Path(aside), measured, signer, attest_as)
         if goal is None:  # told apart above; for the type checker
             raise InputError("no target to verify against.")
         asked = Asked(target=goal, gate=rule, waivers=tuple(waivers), publish_sketch=publish_sketch)
-        return _certify(packaged, Path(aside), measured, Path(data), asked, spec, seen, series, reference, signer)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the figures are held against, stated before they were measured, and whether a sketch is published."""
-
-    target: Target
-    gate: Gate
-    waivers: tuple[Waiver, ...]
-    publish_sketch: bool
+        attempts = series.read_series() if series.is_series else None
+        clean = Clean(packaged=packaged, aside=Path(aside), measured=measured)
+        claimed = claim_of(clean, Run(spec=spec, seen=seen, attempts=attempts), Path(data), asked)
+        claimed, not_compared = compared(claimed, reference) if reference else (claimed, None)
+        claimed = waived(claimed, asked)
+        start = Path(spec.start_folder) if spec and spec.start_folder else None
+        certify(clean, claimed, start, signer)
+        return _verified(claimed, packaged, not_compared)
 
 
 def _check_has_parent(parent: str | None, gate: Gate, parent_data: Path | str | None) -> None:
@@ -187,7 +183,7 @@ def _check_has_parent(parent: str | None, gate: Gate, parent_data: Path | str | 
 
 
 def _strip(packaged: Path) -> None:
-    for name in (CERTIFICATE, "README.md"):
+    for name in (CERTIFICATE, MODEL_SIGNATURE, "README.md"):
         (packaged / name).unlink(missing_ok=True)
     for name in ("evidence", "plots", ".eval_results", "data"):
         shutil.rmtree(packaged / name, ignore_errors=True)
@@ -220,168 +216,33 @@ def _in_clean_process(request: Request, report: Report) -> Measured:
     return MEASURED.validate_python(clean_call.call("clean_process", asked, Path(request.out), report))
 
 
-def _certify(
-    packaged: Path,
-    aside: Path,
-    measured: Measured,
-    data: Path,
-    asked: Asked,
-    spec: RunSpec | None,
-    seen: RunData | None,
-    series: SeriesFolder,
-    reference: Path | None,
-    signer: CryptoSigner,
-) -> Verified:
-    target = asked.target
-    proof = (aside / "test.jsonl").read_bytes()
-    rows = evidence.load(proof)
-    metric = score(measured.protocol, rows)
-    if metric.name != target.metric:
-        raise InputError(
-            f"the target is on {target.metric!r}; protocol {measured.protocol.name} gives {metric.name!r}."
-        )
-    worse_end = metric.low if target.relation == ">=" else metric.high
-    known = set(seen.seen) if seen else set()
-    leaked = sum(row.id in known for row in rows) if seen else None
-    log = packaged / EVENTS
-    road = clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
-    attempts = series.read_series() if series.is_series else None
-    leakage = leakage_of(aside, measured, rows, spec, seen, publish_sketch=asked.publish_sketch)
-    claim = Claim(
-        card_format=card.FORMAT,
-        task=measured.task,
-        system=measured.system,
-        architecture=measured.architecture,
-        parameters=measured.parameters,
-        architecture_sha256=measured.architecture_sha256,
-        protocol=measured.protocol,
-        metric=metric,
-        target=target,
-        verdicts=Verdicts(reproduced=target.met_by(metric.value), generalises=target.met_by(worse_end)),
-        data=leakage.told_in(_data(measured, data, seen, leaked)),
-        start=spec.start if spec else Start(kind="not measured"),
-        environment=measured.environment,
-        evidence_sha256=hashlib.sha256(proof).hexdigest(),
-        measured_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        training=training_of(spec, seen, log, attempts) if spec else None,
-        parent=compared_with_parent(aside, measured, spec, rows, asked.gate),
-        gate=asked.gate,
-    )
-    claim, not_compared = _compared(claim, reference) if reference else (claim, None)
-    # A waiver of what does not speak against it would stand on the card for nothing.
-    needed = {refusal.kind for refusal in standing(claim)}
-    claim = replace(claim, waivers=tuple(waiver for waiver in asked.waivers if waiver.kind in needed))
-    # Rendered from what a reader will read: after one trip through the statement's own form.
-    claim = from_statement(to_statement(Certificate(files=(), claim=claim))).claim
-    start = Path(spec.start_folder) if spec and spec.start_folder else None
-    _write(packaged, aside, measured.files, claim, rows, road.curve if road else (), start, leakage, signer)
-    reasons = tuple(str(refusal) for refusal in standing(claim))
+def _verified(claimed: Claimed, packaged: Path, not_compared: str | None) -> Verified:
+    reasons = tuple(str(refusal) for refusal in standing(claimed.claim))
     return Verified(
         ok=not reasons,
         reasons=reasons,
-        metric=metric,
+        metric=claimed.claim.metric,
         snapshot=packaged,
         certified=True,
-        claim=claim,
+        claim=claimed.claim,
         agreement=None,
         not_compared=not_compared,
     )
 
 
-def _compared(claim: Claim, reference: Path) -> tuple[Claim, str | None]:
-    """The claim with its convergence beside the reference's; or as it was, and why not."""
-    path = reference / CERTIFICATE
-    if not path.is_file():
-        raise InputError(f"the reference {reference} has no certificate, so there is no series to compare with.")
-    theirs = from_statement(payload_of(path.read_bytes())).claim
-    try:
-        found = compare_with(theirs, claim, sha256_of(path))
-    except InputError as error:
-        return claim, str(error)
-    return replace(claim, training=replace(claim.training, convergence=found) if claim.training else None), None
-
-
-def _data(measured: Measured, data: Path, seen: RunData | None, leaked: int | None) -> Data:
-    return Data(
-        name=seen.data.name if seen else data.resolve().name,
-        labels=measured.labels,
-        split_rule=measured.split_rule,
-        test=SplitRecord(n=measured.n, fingerprint=measured.fingerprint),
-        train=seen.data.train if seen else None,
-        validation=seen.data.validation if seen else None,
-        exact_duplicates=leaked,
-    )
-
-
-def _write(
-    packaged: Path,
-    aside: Path,
-    measured: tuple[FileEntry, ...],
-    claim: Claim,
-    rows: tuple[evidence.Row, ...],
-    curve: tuple[clocks.Point, ...],
-    start: Path | None,
-    leakage: Leakage,
-    signer: CryptoSigner,
-) -> None:
-    """Evidence, card, certificate; the certificate last, so that its presence means complete."""
-    _check_unchanged(packaged, measured)
-    try:
-        (packaged / EVIDENCE).parent.mkdir(exist_ok=True)
-        shutil.copyfile(aside / "test.jsonl", packaged / EVIDENCE)
-        for path, found in parent_evidence(aside, start).items():
-            shutil.copyfile(found, packaged / path)
-        for path, content in leakage.files.items():
-            (packaged / path).parent.mkdir(exist_ok=True)
-            (packaged / path).write_bytes(content)
-        pictures = pictures_in(measured) | _pictures(packaged, aside)
-        proof = card.Proof(claim=claim, rows=rows, curve=curve, pictures=pictures)
-        for path, content in card.render(proof).items():
-            (packaged / path).parent.mkdir(exist_ok=True)
-            (packaged / path).write_bytes(content)
-        envelope = seal(to_statement(Certificate(files=list_files(packaged), claim=claim)), signer)
-        (packaged / CERTIFICATE).write_bytes(envelope)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write the certificate into {packaged}: {error.strerror}. Free space or use a folder you may write."
-        ) from error
-
-
-def _pictures(packaged: Path, aside: Path) -> frozenset[str]:
-    """The paths of the examples' pictures that were asked for, now in the snapshot."""
-    found = sorted((aside / EXAMPLES).glob("*.jpg"))
-    for path in found:
-        (packaged / EXAMPLES).mkdir(exist_ok=True)
-        shutil.copyfile(path, packaged / EXAMPLES / path.name)
-    return frozenset(f"{EXAMPLES}/{path.name}" for path in found)
-
-
-def _check_unchanged(packaged: Path, measured: tuple[FileEntry, ...]) -> None:
-    if list_files(packaged) != measured:
-        raise CheckError(f"{packaged} changed while it was being measured. Nothing was certified; verify again.")
-
-
-def _compare(packaged: Path, aside: Path, measured: Measured) -> Verified:
+def _compare(packaged: Path, aside: Path, measured: Measured, signer: Signer, attest_as: str | None) -> Verified:
     """A second measurement of a certified snapshot, held against the first."""
-    certificate = from_statement(payload_of((packaged / CERTIFICATE).read_bytes()))
-    claim = certificate.claim
-    rows = evidence.load((aside / "test.jsonl").read_bytes())
-    metric = score(measured.protocol, rows)
-    reasons, agreement = [], None
-    if measured.fingerprint != claim.data.test.fingerprint:
-        reasons.append("this data is not the certificate's test data, so the figures cannot be compared")
-    else:
-        first = evidence.load((packaged / EVIDENCE).read_bytes())
-        same = sum(a.prediction == b.prediction for a, b in zip(rows, first, strict=True))
-        agreement = same / len(rows)
-    if not claim.target.met_by(metric.value):
-        reasons.append(f"target missed: {metric.name} {metric.value:.4f}, expected {claim.target}")
+    again = measured_again(packaged, aside, measured, signer, attest_as)
     return Verified(
-        ok=not reasons,
-        reasons=tuple(reasons),
-        metric=metric,
+        ok=not again.reasons,
+        reasons=again.reasons,
+        metric=again.metric,
         snapshot=packaged,
         certified=False,
-        claim=claim,
-        agreement=agreement,
+        claim=again.claim,
+        agreement=again.answers.same if again.answers is not None else None,
+        answers=again.answers,
+        within=None if again.apart is None else not again.apart,
+        attestation=again.attestation,
+        evidence=again.evidence,
     )

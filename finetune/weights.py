@@ -22,7 +22,8 @@ def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"no {WEIGHTS} in {folder}. Expected safetensors; pickles are never loaded. Import it first.")
     try:
         tensors: dict[str, torch.Tensor] = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        # KeyError: a dtype that the format has and torch lacks.
         raise InputError(f"{path} is not a whole safetensors file: {error}. Pull it again.") from error
     return tensors
 

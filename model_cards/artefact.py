@@ -88,7 +88,13 @@ def check(folder: Path, keys: Sequence[Key]) -> ArtefactRecord:
     found = {file for file in list_files(folder) if file.path != RECORD}
     if changed := sorted({file.path for file in found ^ set(record.files)}):
         raise CheckError(f"{', '.join(changed)} in {folder}: not as it was when it was measured. Export again.")
-    metric = score(record.artefact.protocol, evidence.load((folder / EVIDENCE).read_bytes()))
+    try:
+        metric = score(record.artefact.protocol, evidence.load((folder / EVIDENCE).read_bytes()))
+    except (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # Signed bytes that cannot be replayed are a no, whatever exactly is wrong with them.
+        raise CheckError(
+            f"the evidence of the export in {folder} cannot be replayed: {error}. Export again."
+        ) from error
     if not _equal(metric, record.artefact.metric):
         raise CheckError(f"the export's record says {record.artefact.metric}; its evidence gives {metric}.")
     return record

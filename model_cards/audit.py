@@ -15,18 +15,22 @@ from securesystemslib.signer import Key
 from . import card, evidence
 from .certificate import Certificate, Claim, from_statement
 from .clocks import Point
+from .config_audit import config_checks
 from .envelope import open_envelope
 from .errors import InputError, RoadworthyError
 from .leak_audit import leak_checks
 from .metric import Metric, told
+from .model_signature import signature_checks
 from .parent_audit import parent_checks
 from .protocol import score
 from .replayed import figures_differ
+from .run_audit import run_checks
 from .snapshot import (
     CARD,
     CERTIFICATE,
     EVENTS,
     EVIDENCE,
+    MODEL_SIGNATURE,
     FileEntry,
     list_files,
     pictures_in,
@@ -46,8 +50,10 @@ class Audit:
     signers: tuple[str, ...]
 
 
-def audit(folder: Path, keys: Sequence[Key]) -> Audit:
+def audit(folder: Path, keys: Sequence[Key], *, files: Sequence[FileEntry] | None = None) -> Audit:
     """Audits the snapshot in ``folder``; a signature counts if one of ``keys`` made it.
+
+    ``files`` is what lies there, where somebody has hashed all of it already; by default it is hashed here.
 
     Raises:
         InputError: ``folder`` is not a folder. Everything else is a reason in the result.
@@ -60,7 +66,7 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
         True
     """
     try:
-        files = list_files(folder)
+        files = list_files(folder) if files is None else files
     except InputError as error:
         if not folder.is_dir():
             raise
@@ -80,7 +86,11 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
     else:
         checks.append(f"digests of {len(certificate.files)} files match")
         try:
-            for check, wrong in (*_waived(certificate.claim, opened.signers), *_replay(folder, certificate)):
+            for check, wrong in (
+                *_waived(certificate.claim, opened.signers),
+                *signature_checks(folder, files),
+                *_replay(folder, certificate),
+            ):
                 reasons += wrong
                 checks += [] if wrong else [check]
         except (
@@ -129,7 +139,8 @@ def _digests(certified: Sequence[FileEntry], found: Sequence[FileEntry]) -> Iter
                 f"found {other.sha256[:16]}…"
             )
     for path in here:
-        yield f"{path} is not covered by the certificate"
+        if path != MODEL_SIGNATURE:
+            yield f"{path} is not covered by the certificate"
 
 
 def _edits(folder: Path, certificate: Certificate) -> Iterator[str]:
@@ -172,9 +183,11 @@ def _replay(folder: Path, certificate: Certificate) -> Iterator[tuple[str, list[
     recomputed = f"{metric.name} {told(metric.name, metric.value)} recomputed from {metric.n:,} rows of evidence"
     yield recomputed, list(_claimed(claim, data, rows, metric))
     yield from leak_checks(folder, claim, rows)
+    yield from config_checks(folder, claim)
     yield from parent_checks(folder, claim, rows)
     if claim.training is not None:
         yield from training_checks(folder, claim.training)
+        yield from run_checks(folder, claim)
     if claim.card_format != card.FORMAT:
         yield f"card of format {claim.card_format}: bound by digest, not rendered again", []
         return

@@ -16,6 +16,7 @@ from .card_verdicts import headline
 from .certificate import Claim
 from .clocks import Point
 from .evidence import Row
+from .flops import told
 from .learning_curve import learning_curve
 from .markdown import code, plain, settings
 from .protocol import is_classification
@@ -80,9 +81,13 @@ def _measurement(claim: Claim) -> str:
     return (
         "## How it was measured\n\n"
         f"Protocol {code(claim.protocol.name)} ({settings(claim.protocol.parameters)}). "
-        f"Architecture {plain(claim.architecture)}, {claim.parameters:,} parameters. "
+        f"Architecture {plain(claim.architecture)}, {claim.parameters:,} parameters{_cost(claim)}. "
         f"Measured {plain(claim.measured_at)} on: {machine(claim.environment)}\n{recipe}"
     )
+
+
+def _cost(claim: Claim) -> str:
+    return "" if claim.flops is None else f", {told(claim.flops.example)} for a forward pass of one example"
 
 
 def _check() -> str:

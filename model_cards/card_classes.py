@@ -14,6 +14,7 @@ from .classification import (
 )
 from .confusion_matrix import confusion_matrix
 from .evidence import Row
+from .log_loss import LogLoss, log_loss
 from .markdown import code, plain
 from .metric import percent
 from .recall_plot import recall_plot
@@ -51,7 +52,7 @@ def classes_section(
         text.append(f"![Confusion matrix on the test data]({CONFUSION})\n")
     if calibration is not None:
         plots[CALIBRATION] = reliability_diagram(calibration)
-    text += [_calibration(calibration), _errors(rows, labels, pictures)]
+    text += [_calibration(calibration, log_loss(rows)), _errors(rows, labels, pictures)]
     return "\n".join(text), plots
 
 
@@ -67,15 +68,21 @@ def _table(recalls: Sequence[ClassRecall], labels: Sequence[str]) -> str:
     return f"| class | n | recall | 95 % |\n|---|---|---|---|\n{lines}\n{rest}"
 
 
-def _calibration(calibration: Calibration | None) -> str:
+def _calibration(calibration: Calibration | None, loss: LogLoss | None) -> str:
     if calibration is None:
         return "## Calibration\n\nNot measured: the confidences in the evidence are no probabilities.\n"
     return (
         "## Calibration\n\n"
         f"Expected calibration error {percent(calibration.error)} (ECE, {len(calibration.bins)} bins of equal mass): "
-        "how far, on average, the confidence lies from the share of right answers.\n\n"
+        f"how far, on average, the confidence lies from the share of right answers. {_log_loss(loss)}\n\n"
         f"![Share of right answers over mean confidence]({CALIBRATION})\n"
     )
+
+
+def _log_loss(loss: LogLoss | None) -> str:
+    if loss is None:
+        return "Log loss: not measured."
+    return f"Log loss {loss.value:.4f} nats; the shares of the classes alone have {loss.by_shares:.4f}."
 
 
 def _errors(rows: Sequence[Row], labels: Sequence[str], pictures: frozenset[str]) -> str:

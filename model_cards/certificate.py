@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from . import statement
 from .clocks import Clocks as Clocks  # a part of the claim, so it is found here too
 from .convergence import Convergence
+from .flops import Flops
 from .gate import POINT, Gate
 from .groups import Groups
 from .metric import Metric
@@ -164,7 +165,8 @@ class Verdicts:
 class Claim:
     """The predicate: everything that the card says, and nothing that was typed in by hand but the waivers' reasons.
 
-    ``gate`` is the rule it was measured for; ``waivers`` are what its signer publishes it in spite of.
+    ``gate`` is the rule it was measured for; ``waivers`` are what its signer publishes it in spite of; ``flops`` what
+    a forward pass of the architecture costs, ``None`` if that was not counted.
     """
 
     card_format: int
@@ -186,6 +188,7 @@ class Claim:
     parent: Parent | None = None
     gate: Gate = POINT
     waivers: tuple[Waiver, ...] = ()
+    flops: Flops | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +206,7 @@ def to_statement(certificate: Certificate) -> bytes:
 
 # Fields that came after the first certificates were signed, by the part of the claim that has them: left out of the
 # signed form where they hold their default, so that what was signed before reads, and is written, as it was.
-_LATER_OF_CLAIM: Mapping[str, Any] = {"gate": dataclasses.asdict(POINT), "waivers": ()}
+_LATER_OF_CLAIM: Mapping[str, Any] = {"gate": dataclasses.asdict(POINT), "waivers": (), "flops": None}
 _LATER: Mapping[str, Mapping[str, Any]] = {
     "data": {"near": None, "near_not_measured": None, "groups": None, "sketch": None, "parent_overlap": None},
     "parent": {"non_inferior": None, "worse_classes": {}, "own_test": None},

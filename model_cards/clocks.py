@@ -12,7 +12,7 @@ from .errors import DamagedError
 
 PREFIX = ":::MLLOG "
 # Evaluations of the training part by folds, as a look at its labels makes them, are on no curve.
-_NOT_VALIDATION = ("out-of-fold",)
+NOT_VALIDATION = ("out-of-fold",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def read(events: tuple[Event, ...]) -> Road:
             if event.key == "cache":
                 cache = str(event.value)
             reached = max(reached, event.time)
-            if event.key == "eval_accuracy" and event.metadata.get("look") not in _NOT_VALIDATION:
+            if event.key == "eval_accuracy" and event.metadata.get("look") not in NOT_VALIDATION:
                 at = run + event.time - started.time
                 measured.append(Point(seconds=at, samples=event.metadata["samples_count"], value=event.value))
             if event.key in ("checkpoint", "run_stop"):

@@ -4,6 +4,7 @@ On disk: JSON Lines in canonical form, sorted by id, so that equal evidence is e
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,24 +12,37 @@ from typing import Any
 from . import canonical
 from .errors import DamagedError
 
+_FIELDS = frozenset({"id", "truth", "prediction", "confidence"})
+_CLASS = rb"(0|[1-9][0-9]{0,8})"
+_CLASSIFIED = re.compile(
+    rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)"(?:,"log_likelihood":(0|-[0-9]+(?:\.[0-9]+)?))?'
+    rb',"prediction":' + _CLASS + rb',"truth":' + _CLASS + rb"\}"
+)
+
 # What was right, and what the model said: a label, an answer's text, a list of boxes, a number.
 Answer = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One example: its content's digest, the truth, the prediction, and how sure the model was."""
+    """One example: its content's digest, the truth, the prediction, and how sure the model was.
+
+    ``log_likelihood`` is the natural logarithm of the probability that it gave the truth; ``None`` where a task has
+    none. A probability itself would round to 0 for the answers that matter most.
+    """
 
     id: str
     truth: Answer
     prediction: Answer
     confidence: float
+    log_likelihood: float | None = None
 
 
 def _line(row: Row) -> bytes:
-    return canonical.dump(
-        {"id": row.id, "truth": row.truth, "prediction": row.prediction, "confidence": row.confidence}
-    )
+    fields = {"id": row.id, "truth": row.truth, "prediction": row.prediction, "confidence": row.confidence}
+    if row.log_likelihood is not None:
+        fields["log_likelihood"] = row.log_likelihood
+    return canonical.dump(fields)
 
 
 def dump(rows: Iterable[Row]) -> bytes:
@@ -48,8 +62,36 @@ def load(data: bytes) -> tuple[Row, ...]:
 
 
 def _row(line: bytes, number: int) -> Row:
+    return _classified(line) or _any_row(line, number)
+
+
+def _classified(line: bytes) -> Row | None:
+    """The row of a classifier in the form that almost all of them have; ``None`` leaves it to `_any_row`, which reads
+    the same row from it, in three times the time."""
+    found = _CLASSIFIED.fullmatch(line)
+    if found is None:
+        return None
+    told, identity, likelihood, prediction, truth = found.groups()
+    if not _is_canonical(told) or (likelihood is not None and not _is_canonical(likelihood)):
+        return None
+    return Row(
+        id=identity.decode(),
+        truth=int(truth),
+        prediction=int(prediction),
+        confidence=float(told),
+        log_likelihood=None if likelihood is None else float(likelihood),
+    )
+
+
+def _is_canonical(number: bytes) -> bool:
+    # There is one spelling of each; one that needs an exponent is left to who reads every form, and -0 is no number.
+    value = float(number)
+    return repr(value).removesuffix(".0").encode() == number and number != b"-0"
+
+
+def _any_row(line: bytes, number: int) -> Row:
     fields = canonical.parse(line, f"evidence line {number}")
-    if not isinstance(fields, dict) or set(fields) != {"id", "truth", "prediction", "confidence"}:
+    if not isinstance(fields, dict) or fields.keys() - {"log_likelihood"} != _FIELDS:
         found = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
         raise DamagedError(
             f"evidence line {number} is not a row: expected id, truth, prediction and confidence, found {found}. "
@@ -61,7 +103,24 @@ def _row(line: bytes, number: int) -> Row:
             f"evidence line {number} is not a row: expected a text as id and a number as confidence, "
             f"found {identity!r} and {confidence!r}. Pull or publish it again."
         )
-    return Row(id=identity, truth=fields["truth"], prediction=fields["prediction"], confidence=float(confidence))
+    likelihood = fields.get("log_likelihood")
+    if "log_likelihood" in fields and (isinstance(likelihood, bool) or not isinstance(likelihood, int | float)):
+        raise DamagedError(
+            f"evidence line {number} is not a row: expected a number as log_likelihood, found {likelihood!r}. Pull or "
+            "publish it again."
+        )
+    if likelihood is not None and likelihood > 0:
+        raise DamagedError(
+            f"evidence line {number} is not a row: expected a log_likelihood of 0 or less, found {likelihood!r}. Pull "
+            "or publish it again."
+        )
+    return Row(
+        id=identity,
+        truth=fields["truth"],
+        prediction=fields["prediction"],
+        confidence=float(confidence),
+        log_likelihood=None if likelihood is None else float(likelihood),
+    )
 
 
 def fingerprint(examples: Iterable[tuple[str, Answer]]) -> str:

@@ -1,6 +1,7 @@
 """A keyring: whose signatures count, what they are called here, and why others no longer count."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from securesystemslib.signer import Key
@@ -24,3 +25,7 @@ class Keyring(tuple[Key, ...]):
         ring = super().__new__(cls, (key for key in keys if key.keyid not in refused))
         ring.names, ring.distrusted = MappingProxyType(dict(names or {})), MappingProxyType(refused)
         return ring
+
+    def __reduce__(self) -> "tuple[partial[Keyring], tuple[()]]":
+        """Another process gets it whole: as pickled, a tuple would lose its words."""
+        return partial(Keyring, tuple(self), names=dict(self.names), distrusted=dict(self.distrusted)), ()

@@ -26,7 +26,8 @@ img { max-width: 100%; border: 1px solid var(--line); border-radius: 6px; margin
 def render_page(card: str, pictures: Mapping[str, bytes]) -> str:
     """One HTML document from a card and its pictures (SVG or JPEG), by path. Raw HTML in the card stays text."""
     # The front matter ends with the first line that is "---" and nothing else; a name may end with it.
-    body = card.split("\n---\n", 1)[1] if card.startswith("---\n") else card
+    head, _, rest = card.partition("\n---\n")
+    body = rest if head.startswith("---\n") and rest else card
     # "js-default" is the safe preset: no raw HTML, no javascript: links.
     html: str = MarkdownIt("js-default").enable("table").render(body)
     heading = re.search("<h1>(.*?)</h1>", html)

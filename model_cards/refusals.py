@@ -77,7 +77,11 @@ def _non_inferior(claim: Claim, margin: float) -> Iterator[Refusal]:
         )
         return
     c = parent.comparison
-    found = non_inferior(c.gained, c.lost, c.n, margin)
+    try:
+        found = non_inferior(c.gained, c.lost, c.n, margin)
+    except ValueError as error:  # figures that nothing can have been measured as: an audit finds them, too
+        yield Refusal(kind="non-inferior", reason=f"the comparison with its parent cannot be tested: {error}")
+        return
     if not found.holds:
         yield Refusal(
             kind="non-inferior",

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from .errors import InputError
 
 CERTIFICATE = "certificate.json"
+MODEL_SIGNATURE = "model.sig"  # of all other files, the certificate among them, which therefore cannot cover it
 CARD = "README.md"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -56,6 +57,11 @@ def pictures_in(files: Iterable[FileEntry]) -> frozenset[str]:
     return frozenset(file.path for file in files if file.path.startswith(f"{EXAMPLES}/") and file.path.endswith(".jpg"))
 
 
+def coverable(files: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
+    """The files that a certificate covers: all but the two that are signatures over the others."""
+    return tuple(file for file in files if file.path not in (CERTIFICATE, MODEL_SIGNATURE))
+
+
 def check_path(path: str) -> str:
     """``path`` itself, if it is a plain relative POSIX path that stays inside its folder.
 
@@ -77,6 +83,15 @@ def check_path(path: str) -> str:
             "Expected a relative path such as 'log/events.log'. Nothing was written."
         )
     return path
+
+
+def leads_away(file: Path, folder: Path) -> bool:
+    """Whether ``file`` is a link to something that is neither in ``folder`` nor, of a Hub cache's, its blob."""
+    if not file.is_symlink():
+        return False
+    target, root = file.resolve(), folder.resolve()
+    homes = [root, root.parent.parent / "blobs"] if root.parent.name == "snapshots" else [root]
+    return not any(target.is_relative_to(home) for home in homes)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -18,49 +18,72 @@ A version is immutable and never partly visible; its bytes are hashed on the way
     ['config.json', 'model.safetensors']
 """
 
+from .admission import admission
 from .aliases import Move
+from .attestations import Attested, attest, attestations
+from .audit_all import audit_registry
+from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
 from .intake import Objection
 from .key_records import KeyRecord
 from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
+from .log_audit import LogAudit, audit_log
 from .manifest import Manifest
 from .memory_store import MemoryStore
+from .parties import Party, agreeing, parties, spread, verifiers
 from .performance import Recorded, add_performance, performance
-from .policy import Policy, Rule, Signer, signers_of, violations
-from .policy_file import home_policy, load_policy, unmet
+from .policy import Policy, Rule, Signer, Verifiers, signers_of, violations
+from .policy_file import home_policy, load_policy, unmet, without_verifiers
+from .promotion import promote
 from .publish import Published, import_draft, publish
 from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
+from .replicate import Replicated, replicate
 from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, TimeToSolution, models, show
+from .signers import signer
 from .store import Store
 from .trust import distrust_key, trust_key
+from .version_audit import VersionAudit, audit_version
 
 __all__ = [
+    "Attested",
     "Details",
     "Entry",
     "ExistsError",
     "Figure",
     "FolderStore",
     "KeyRecord",
+    "LogAudit",
     "Manifest",
     "MemoryStore",
     "Move",
     "Objection",
+    "Party",
     "Policy",
     "Published",
     "Recorded",
     "Reference",
     "Registry",
+    "Replicated",
     "Rotated",
     "Rule",
     "Signer",
     "Store",
     "TimeToSolution",
+    "Verifiers",
     "Version",
+    "VersionAudit",
     "add_performance",
+    "admission",
+    "agreeing",
+    "attest",
+    "attestations",
+    "audit_log",
+    "audit_registry",
+    "audit_version",
     "distrust_key",
     "export_key",
     "home",
@@ -70,16 +93,25 @@ __all__ = [
     "load_policy",
     "models",
     "new_key",
+    "open_bundle",
     "open_registry",
+    "parties",
     "performance",
+    "promote",
     "publish",
     "pull",
+    "replicate",
     "rotate_key",
     "show",
+    "signer",
     "signers_of",
     "signing_key",
+    "spread",
     "trust_key",
     "trusted_keys",
     "unmet",
+    "verifiers",
     "violations",
+    "without_verifiers",
+    "write_bundle",
 ]

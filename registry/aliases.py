@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from roadworthy.model_cards.errors import CheckError, DamagedError
+from roadworthy.model_cards.errors import CheckError, DamagedError, InputError
 
-from . import layout, sealed
+from . import layout, log, sealed
 from .errors import ExistsError
 from .keys import user
 from .reference import LATEST, Reference, Version, check_alias
@@ -64,7 +64,9 @@ def move(store: Store, reference: Reference, to: Version, *, expected: Version |
     made = Move(number=len(keys) + 1, who=user(), when=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", old=expected, new=to)
     try:
         if found == expected:
-            store.create(_key(reference, made.number), _dump(made, reference))
+            key, data = _key(reference, made.number), _dump(made, reference)
+            log.announce(store, "alias", reference, key, data, to=str(to))
+            store.create(key, data)
             return made
     except ExistsError:
         found = current(store, reference)
@@ -99,7 +101,11 @@ def advance(store: Store, reference: Reference, to: Version) -> bool:
 
 
 def _keys(store: Store, reference: Reference) -> list[str]:
-    return layout.documents(store, "aliases", reference.namespace, reference.name, reference.selector)
+    keys = layout.documents(store, "aliases", reference.namespace, reference.name, reference.selector)
+    for number, key in enumerate(keys, start=1):
+        if key != _key(reference, number):
+            raise DamagedError(f"entry {number} of the log of {reference} is missing. Restore it from a copy.")
+    return keys
 
 
 def _key(reference: Reference, number: int) -> str:
@@ -123,7 +129,8 @@ def _dump(made: Move, reference: Reference) -> bytes:
 def _read(store: Store, key: str, reference: Reference) -> Move:
     what = f"the log entry {key}"
     with store.open(key) as file:
-        body = sealed.parse(file.read(), SCHEMA, what)
+        data = file.read()
+    body = sealed.parse(data, SCHEMA, what)
     try:
         made = Move(
             number=body["number"],
@@ -132,8 +139,14 @@ def _read(store: Store, key: str, reference: Reference) -> Move:
             old=None if body["old"] is None else Version.parse(body["old"]),
             new=Version.parse(body["new"]),
         )
+        if type(made.number) is not int or not isinstance(made.who, str) or not isinstance(made.when, str):
+            raise TypeError(f"number {made.number!r:.40}, who {made.who!r:.40}, when {made.when!r:.40}")
     except KeyError as error:
         raise DamagedError(f"{what} lacks the field {error}. Upgrade roadworthy.") from error
+    except (InputError, TypeError) as error:
+        raise DamagedError(f"{what} is not a move ({error}). Restore it from a copy.") from error
     if body.get("alias") != str(reference) or _key(reference, made.number) != key:
         raise DamagedError(f"{what} is that of {body.get('alias')}, move {made.number}: it was moved.")
+    if _dump(made, reference) != data:
+        raise DamagedError(f"{what} is not as a move is written. Restore it from a copy.")
     return made

@@ -82,7 +82,11 @@ def _assemble(room: Path, snapshot: Path, aside: Path, manifest: Manifest) -> No
         whole.rename(snapshot)
         return
     expected = {file.path: file for file in manifest.files}
-    found = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if not path.is_dir()}
+    found = {
+        path.relative_to(snapshot).as_posix()
+        for path in snapshot.rglob("*")
+        if path.is_symlink() or not path.is_dir()  # a link to a folder is followed by whoever opens the snapshot
+    }
     if foreign := sorted(found - expected.keys()):
         raise DamagedError(
             f"the cached snapshot {snapshot} holds files that are not part of {manifest.reference}: "

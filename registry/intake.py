@@ -1,25 +1,27 @@
 """What may be stored: weights as safetensors, and files that nothing runs or unpickles."""
 
 import json
+import mmap
 import os
-import pickletools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from roadworthy.model_cards import sketch
+from roadworthy.model_cards.configuration import ADAPTER, dangers
 from roadworthy.model_cards.errors import DamagedError, InputError, StorageError
-from roadworthy.model_cards.snapshot import CONFIG, WEIGHTS, check_path
+from roadworthy.model_cards.snapshot import CONFIG, MODEL_SIGNATURE, WEIGHTS, check_path, leads_away
 
+from .pickles import runs_code
 from .safetensors_header import lie
 
 _SUFFIXES = {
     *(".safetensors", ".json", ".jsonl", ".csv", ".tsv", ".yaml", ".yml", ".model", ".vocab"),
     *(".md", ".txt", ".log", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".sketch"),
 }
-_NAMES = {"LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS", "README", ".gitattributes"}
+_NAMES = {"LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS", "README", ".gitattributes", MODEL_SIGNATURE}
 _PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".tar"}
 
 # How files begin that hold code, or pickles, whatever they are called.
@@ -41,7 +43,8 @@ _MAGIC = (
     (b"\xca\xfe\xba\xbe", "a program (macOS or Java)"),
     (b"#!", "a script"),
 )
-_IMPORTS = {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "REDUCE", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"}
+# Bytes. The largest tokenizers of today have half of it; of brackets alone it is gigabytes of lists.
+_LONGEST_JSON = 64 * 2**20
 _ACTIVE_SVG = re.compile(rb"<script|<foreignobject|<iframe|javascript:|<!entity|\son[a-z]+\s*=", re.IGNORECASE)
 _YAML_TAG = re.compile(rb"!!python/|tag:yaml\.org,2002:python/|!!javax?\.")
 
@@ -104,6 +107,12 @@ def _objections(path: Path, name: str, folder: Path) -> Iterator[Objection]:
         return
     if not path.is_file():
         yield Objection(file=name, expected="a regular file", found="a link to a folder, a pipe or a device")
+    elif leads_away(path, folder):
+        yield Objection(file=name, expected="a file of its own", found=f"a link to {path.resolve()}")
+    elif name == ADAPTER:
+        yield Objection(
+            file=name, expected="weights that are whole", found="what adds others to them when it is opened"
+        )
     elif suffix == ".safetensors":
         if (lies := lie(path)) is not None:
             yield Objection(file=name, expected=lies[0], found=lies[1])
@@ -120,7 +129,7 @@ def _of_content(path: Path, name: str, suffix: str, folder: Path) -> Iterator[Ob
     with path.open("rb") as file:
         head = file.read(8)
         file.seek(0)
-        imports = _is_text_pickle(file)
+        imports = runs_code(file, path.stat().st_size)
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             yield Objection(file=name, expected=f"what {suffix or 'its name'} says", found=kind)
@@ -131,10 +140,10 @@ def _of_content(path: Path, name: str, suffix: str, folder: Path) -> Iterator[Ob
         yield from _of_json(path, name, folder)
     elif suffix == ".sketch":
         yield from _of_sketch(path, name)
-    elif suffix == ".svg" and (match := _ACTIVE_SVG.search(path.read_bytes())):
-        yield Objection(file=name, expected="a picture", found=f"active content: {match[0].decode()!r}")
-    elif suffix in (".yaml", ".yml") and (match := _YAML_TAG.search(path.read_bytes())):
-        yield Objection(file=name, expected="plain YAML", found=f"a tag that makes objects: {match[0].decode()!r}")
+    elif suffix == ".svg" and (found := _first(_ACTIVE_SVG, path)):
+        yield Objection(file=name, expected="a picture", found=f"active content: {found!r}")
+    elif suffix in (".yaml", ".yml") and (found := _first(_YAML_TAG, path)):
+        yield Objection(file=name, expected="plain YAML", found=f"a tag that makes objects: {found!r}")
 
 
 def _of_sketch(path: Path, name: str) -> Iterator[Objection]:
@@ -144,45 +153,37 @@ def _of_sketch(path: Path, name: str) -> Iterator[Objection]:
         yield Objection(file=name, expected="a sketch of training data", found=str(error))
 
 
-def _is_text_pickle(file: BinaryIO) -> bool:
-    # Protocols 0 and 1 have no magic. Ordinary text fails at its first bytes, so this costs nothing.
-    imports = False
-    try:
-        for opcode, _, _ in pickletools.genops(file):
-            imports = imports or opcode.name in _IMPORTS
-    except (ValueError, IndexError, KeyError, OverflowError):
-        return False
-    return imports
+def _first(pattern: re.Pattern[bytes], path: Path) -> str:
+    """The first place of a file that fits, which is mapped and not read: it may be larger than the memory."""
+    if path.stat().st_size == 0:
+        return ""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        match = pattern.search(data)
+        return match[0].decode() if match else ""
 
 
 def _of_json(path: Path, name: str, folder: Path) -> Iterator[Objection]:
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        yield Objection(file=name, expected="JSON", found=str(error))
+    if (size := path.stat().st_size) > _LONGEST_JSON:
+        yield Objection(file=name, expected=f"at most {_LONGEST_JSON:,} bytes of JSON", found=f"{size:,} bytes")
         return
-    for key in sorted(set(_remote_code(document))):
-        yield Objection(file=name, expected="no code from elsewhere", found=f"{key!r}, which makes loaders run Python")
+    try:
+        document = json.loads(path.read_bytes().decode(), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        yield Objection(file=name, expected="JSON in UTF-8, each name once", found=str(error))
+        return
+    for key, what in sorted(set(dangers(document))):
+        yield Objection(file=name, expected="no code and no weights from elsewhere", found=f"{key!r}, {what}")
     if name.endswith(".index.json") and isinstance(document, dict):
         shards = document.get("weight_map")
         for shard in sorted({str(value) for value in shards.values()} if isinstance(shards, dict) else ()):
-            if not shard.endswith(".safetensors") or "/" in shard or not (path.parent / shard).is_file():
+            # By the names that are there: what an index says may be longer than any path.
+            if not shard.endswith(".safetensors") or shard not in os.listdir(path.parent):
                 yield Objection(file=name, expected="shards of this snapshot in safetensors", found=repr(shard))
 
 
-def _remote_code(value: Any) -> Iterator[str]:
-    # Iterative: a document may be nested as deeply as its parser allows.
-    waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            # A vocabulary may hold these words too, with a number.
-            if isinstance(value.get("auto_map"), dict | list | str):
-                yield "auto_map"
-            if isinstance(value.get("custom_pipelines"), dict):
-                yield "custom_pipelines"
-            if value.get("trust_remote_code") is True:
-                yield "trust_remote_code"
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Readers differ in which of two equal names they take, so that one could look at what another does not.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name that occurs twice")
+    return found

@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
@@ -50,6 +50,15 @@ def signing_key(home_folder: Path | None = None) -> CryptoSigner:
             )
         _keep_public_half(folder, key)
     return CryptoSigner(key)
+
+
+def key_at_hand() -> CryptoSigner | None:
+    """The key of this home, if it has one that may sign: none is made for the sake of an entry in a log."""
+    if not (keys_folder() / key_files.PRIVATE).exists():
+        return None
+    with suppress(InputError, StorageError):
+        return signing_key()
+    return None
 
 
 def new_key(home_folder: Path | None = None) -> KeyRecord:

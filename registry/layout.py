@@ -6,11 +6,14 @@
       drafts/<namespace>/<name>/<00000001>.json                manifest of an uncertified draft; the newest is @main
       aliases/<namespace>/<name>/<alias>/<00000001>.json       one move of an alias; the newest is where it points
       performance/<namespace>/<name>/<x.y.z>/<00000001>.json   a signed performance record, beside its version
+      attestations/<namespace>/<name>/<x.y.z>/<key id, 16 hex>-<00000001>.json   what a second party measured, signed;
+                                                               .jsonl beside it, written first: that party's evidence
+      log/<00000001>.json                                      one entry of the registry's log, naming the one before
       tmp/                                                     files being written; never listed
 
-A key is created once and never overwritten. The blobs of a version come first and its manifest last, so
-what has a manifest is whole. A numbered folder is a log: whoever creates entry N + 1 has moved it, or has
-added to it.
+A key is created once and never overwritten. The blobs of a version come first, then its entry in the log, and its
+manifest last, so what has a manifest is whole. A numbered folder is a log: whoever creates entry N + 1 has moved it,
+or has added to it.
 """
 
 import re
@@ -19,7 +22,7 @@ from typing import Literal
 
 from .store import Store
 
-Kind = Literal["versions", "drafts", "aliases", "performance"]
+Kind = Literal["versions", "drafts", "aliases", "performance", "attestations", "log"]
 
 TEMPORARY = "tmp"
 _DIGITS = 8  # enough for 99,999,999 moves, and numbers sort as text
@@ -28,6 +31,8 @@ _DOCUMENT = {
     "drafts": re.compile(r"drafts/[^/]+/[^/]+/[0-9]{8}\.json"),
     "aliases": re.compile(r"aliases/[^/]+/[^/]+/[^/]+/[0-9]{8}\.json"),
     "performance": re.compile(r"performance/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9]{8}\.json"),
+    "attestations": re.compile(r"attestations/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9a-f]{16}-[0-9]{8}\.json"),
+    "log": re.compile(r"log/[0-9]{8}\.json"),
 }
 
 

@@ -159,4 +159,6 @@ def _read(body: dict[str, Any]) -> Manifest:
 def _read_file(fields: dict[str, Any]) -> FileEntry:
     if set(fields) != {"path", "size", "sha256"} or type(fields["size"]) is not int:
         raise ValueError(f"expected path, size and sha256 of each file, found {sorted(fields)}.")
-    return FileEntry(path=str(fields["path"]), size=fields["size"], sha256=str(fields["sha256"]))
+    if not isinstance(fields["path"], str) or not isinstance(fields["sha256"], str):
+        raise TypeError(f"the path {fields['path']!r} or its sha256 is not text.")
+    return FileEntry(path=fields["path"], size=fields["size"], sha256=fields["sha256"])

@@ -1,6 +1,7 @@
 """Pulling: the manifest, the signature, the policy, and then every byte, hashed on its way out."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from securesystemslib.signer import Key
@@ -9,11 +10,13 @@ from roadworthy.model_cards.errors import CheckError
 
 from . import certified, hub_cache, plain_folder
 from .fetch import Meter
+from .log_audit import refuse_rolled_back
 from .manifest import Manifest
+from .parties import verifiers
 from .policy_file import Asked, unmet
-from .publish import Progress
 from .reference import DRAFT, LATEST, Reference
 from .registry import Registry
+from .storing import Progress
 
 
 def pull(
@@ -35,7 +38,8 @@ def pull(
     Raises:
         NotFoundError: no such reference; the message lists what there is.
         CheckError: the certificate is not signed by one of ``keys``, or not for these files, or the policy is not
-            met (its ``reasons`` say why).
+            met (its ``reasons`` say why), or the registry was put back to a state before one that this machine has
+            audited.
         DamagedError: stored bytes do not match their digest; nothing is visible.
         InputError: ``to`` holds something else, or the home's policy is not understood.
         StorageError: the folder cannot be written, or the home's policy not read; nothing is visible.
@@ -49,9 +53,11 @@ def pull(
     """
     asked = Reference.parse(reference)
     found = registry.resolve(asked)
+    refuse_rolled_back(registry, f"{found.reference} was not pulled")
     proven = certified.check(registry, found, keys)
     certificate, signers = (proven.certificate, proven.signers) if proven else (None, ())
-    if reasons := unmet(policy, found.reference, certificate, signers, keys):
+    measured_again = partial(verifiers, registry, found.reference, keys)
+    if reasons := unmet(policy, found.reference, certificate, signers, keys, measured_again):
         raise CheckError(f"{found.reference} was not pulled: {reasons[0]}.", reasons)
     meter = Meter(found.total, progress)
     if to is not None:

@@ -27,10 +27,10 @@ from roadworthy.finetune.progress import silent
 from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.setting import Setting
 from roadworthy.finetune.step import take
-from roadworthy.finetune.stopping import StoppingRule
 from roadworthy.finetune.stopwatch import Stopwatch
 from roadworthy.finetune.task import Workload
 from roadworthy.finetune.world import World
+from roadworthy.model_cards.stopping import StoppingRule
 
 # Dense bfloat16 with float32 sums, teraFLOP a second: NVIDIA's data sheets.
 _PEAK = {"H200": 989.4, "H100": 989.4, "A100": 312.0, "L40S": 362.1, "L4": 121.0}

@@ -224,3 +224,34 @@ def test_publish_may_ask_for_a_stricter_gate(roadworthy: Command, place: Place) 
     answer = roadworthy("publish", place.run, "team/xrays@2.0.0", "--gate", "non-inferior=0.01", "--json")
     assert answer.code == 1
     assert "there is no parent that answered the same examples" in answer.json["reasons"][0]
+
+
+def test_diff_tells_figures_tensors_and_configuration(roadworthy: Command, place: Place) -> None:
+    """A fine-tune beside itself, and beside the draft that it started from."""
+    same = roadworthy("diff", "team/xrays@1.0.0", place.run, "--json")
+    assert (same.code, same.err) == (0, "")
+    assert (same.json["weights"]["moved"], same.json["config"]) == ([], [])
+    comparison = same.json["figures"]["comparison"]
+    assert (comparison["n"], comparison["gained"], comparison["lost"], comparison["p_value"]) == (30, 0, 0, 1.0)
+    told = roadworthy("diff", "team/base@main", "team/xrays@1.0.0")
+    assert told.code == 0
+    assert "metric   not compared: team/base@main: no certificate.json: this snapshot is a draft" in told.out
+    assert "classifier.weight: " in told.out
+    assert "roadworthy.resize: 168 → 50" in told.out
+    assert roadworthy("diff", place.root / "xrays", "team/xrays@1.0.0").code == 2
+
+
+def test_a_bundle_goes_where_no_network_goes(roadworthy: Command, place: Place, tmp_path: Path) -> None:
+    """Into a registry of its own; what is no bundle is an error, and nothing is overwritten."""
+    file, island = tmp_path / "xrays.tar", ("--registry", tmp_path / "island")
+    written = roadworthy("bundle", "team/xrays", file, "--json")
+    assert (written.code, written.json["reference"]) == (0, "team/xrays@1.0.0")
+    assert roadworthy("bundle", "team/xrays", file).code == 2
+    imported = roadworthy("bundle", "import", file, *island)
+    assert imported.code == 0
+    assert imported.out.startswith(f"team/xrays@1.0.0 imported (commit {written.json['commit'][:12]})")
+    shown = roadworthy("show", "team/xrays", *island, "--json")
+    assert shown.json["files"] == roadworthy("show", "team/xrays", "--json").json["files"]
+    assert "was there already" in roadworthy("bundle", "import", file, *island).out
+    file.write_bytes(file.read_bytes()[:5000])
+    assert roadworthy("bundle", "import", file, *island).code == 3

@@ -22,10 +22,10 @@ from roadworthy.finetune.plan import Order, Plan
 from roadworthy.finetune.progress import silent
 from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.setting import Setting
-from roadworthy.finetune.stopping import StoppingRule
 from roadworthy.finetune.stopwatch import Stopwatch
 from roadworthy.finetune.world import World
 from roadworthy.model_cards import image_top1
+from roadworthy.model_cards.stopping import StoppingRule
 
 Begun = tuple[State, Setting[Any]]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadworthy.model_cards import DamagedError, Row
-from roadworthy.model_cards.evidence import dump, fingerprint, fingerprint_of, load
+from roadworthy.model_cards.evidence import _any_row, _classified, dump, fingerprint, fingerprint_of, load
 
 ANSWERS = st.one_of(
     st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1),
@@ -23,6 +23,7 @@ ROWS = st.lists(
         truth=ANSWERS,
         prediction=ANSWERS,
         confidence=st.floats(min_value=0, max_value=1),
+        log_likelihood=st.none() | st.floats(max_value=0, allow_infinity=False).map(lambda value: value + 0.0),
     ),
     max_size=12,
 )
@@ -55,8 +56,17 @@ def test_loading_and_dumping_again_changes_no_byte(rows: list[Row]) -> None:
 
 
 def test_the_form_on_disk() -> None:
-    """JSON Lines with sorted keys and no blanks."""
+    """JSON Lines with sorted keys and no blanks; what a task does not tell is left out."""
     assert dump([Row(id="ab", truth=0, prediction=1, confidence=0.5)]) == ROW + b"\n"
+    told = dump([Row(id="ab", truth=0, prediction=1, confidence=0.5, log_likelihood=-0.25)])
+    assert told == b'{"confidence":0.5,"id":"ab","log_likelihood":-0.25,"prediction":1,"truth":0}\n'
+
+
+@pytest.mark.parametrize("wrong", [b'"-1"', b"true", b"null", b"0.5"])
+def test_a_likelihood_that_is_none_is_refused(wrong: bytes) -> None:
+    """A logarithm of a probability is a number of 0 or less; where there is none, the field is left out."""
+    with pytest.raises(DamagedError, match=r"evidence line 1 is not a row: expected a .*log_likelihood"):
+        load(b'{"confidence":0.5,"id":"ab","log_likelihood":' + wrong + b',"prediction":1,"truth":0}\n')
 
 
 @pytest.mark.parametrize(
@@ -83,6 +93,30 @@ def test_a_line_that_is_no_row_is_named_by_its_number(bad: bytes) -> None:
     """So that a reader finds it among fifty thousand."""
     with pytest.raises(DamagedError, match="evidence line 3 "):
         load(ROW + b"\n" + ROW + b"\n" + bad + b"\n" + ROW + b"\n")
+
+
+NUMBERS = st.sampled_from(
+    ["0", "1", "0.0", "0.5", "0.50", "00.5", "-0.5", "1e-05", "0.00001", "1.0", "0.1"]
+) | st.floats(min_value=0, max_value=2).map(repr)
+CLASSES = st.sampled_from(["0", "7", "-1", "07", "1.0", "999999999", "1000000000", '"a"', "null"])
+
+
+@given(NUMBERS, st.sampled_from(["ab", "AB", "", 'a"b', "\u00e9"]), CLASSES, CLASSES)
+def test_a_classifiers_row_is_read_as_any_other(confidence: str, identity: str, prediction: str, truth: str) -> None:
+    """The short way through its one form, and the long way, agree on what is a row and what it says."""
+    line = f'{{"confidence":{confidence},"id":"{identity}","prediction":{prediction},"truth":{truth}}}'.encode()
+    short = _classified(line)
+    try:
+        long = _any_row(line, 1)
+    except DamagedError:
+        assert short is None
+    else:
+        assert short in (None, long)
+
+
+def test_a_classifiers_row_takes_the_short_way() -> None:
+    """Or nothing would be gained."""
+    assert _classified(ROW) == Row(id="ab", truth=0, prediction=1, confidence=0.5)
 
 
 def test_an_empty_file_holds_no_rows() -> None:

@@ -27,6 +27,7 @@ def one_log(line: Line, seed: int, run: float, status: str = "success") -> str:
             line(1.0, "init_start", process_started=1_700_000_000.5),
             line(1.5, "seed", seed, replayed=False),
             line(2, "run_start"),
+            line(2 + run, "eval_accuracy", 0.9 if status == "success" else 0.5, samples_count=80),
             line(2 + run, "run_stop", status=status, samples_count=80, epoch_num=2.0, train_seconds=run / 2),
         ]
     )
@@ -128,7 +129,11 @@ def test_a_signed_lie_about_the_series_is_found(
 def test_another_log_is_another_attempt(with_series: Callable[..., Path], keys: Keys) -> None:
     """The failure's log now tells of a success."""
     outcome = audit(with_series(logs=lambda number, text: text.replace("aborted", "success")), keys)
-    assert outcome.reasons == ("attempt 2 of the series is not what log/attempt-2.log tells",)
+    assert outcome.reasons == (
+        "attempt 2 of the series is not what log/attempt-2.log tells",
+        "attempt 2: the log says that the target top1>=0.7 was met and held; expected that of its last 1 evaluations "
+        "in a row, found 50.00 %",
+    )
 
 
 def test_a_missing_log_is_named(with_series: Callable[..., Path], keys: Keys, signer: CryptoSigner) -> None:
@@ -229,7 +234,7 @@ def test_energy_and_choices_are_read_again(
     log = one_log(line, 7, 7.0).replace(
         line(9, "run_stop", status="success", samples_count=80, epoch_num=2.0, train_seconds=3.5), ""
     )
-    log += line(4, "choices", {"micro_batch": 8})
+    log += line(9, "choices", {"micro_batch": 8})
     log += line(9, "run_stop", status="success", samples_count=80, epoch_num=2.0, train_seconds=3.5)
     log += line(9.5, "energy", 80.5, counter="RAPL")
 

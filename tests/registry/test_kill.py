@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from roadworthy.model_cards import audit
-from roadworthy.registry import Registry, import_draft, open_registry, publish, pull
+from roadworthy.registry import Registry, audit_log, import_draft, open_registry, publish, pull
 
 SIZE = 1_500_000  # bytes of weights: large enough that many kills fall into their copying
 LONGEST = 0.3  # seconds until the kill; some publishes and pulls fit into it
@@ -88,6 +88,7 @@ def test_a_killed_publish_leaves_the_previous_state_or_the_new_one(
             assert audit(folder, keys).ok
         if after:
             assert registry.resolve("demo/x").version in [str(version) for version in after]
+        assert (log := audit_log(registry, keys)).ok, log.reasons
         published += len(after) - len(before)
         temporary = Path(registry.location) / "tmp"
         leftovers = list(temporary.iterdir()) if temporary.exists() else []

@@ -1,12 +1,15 @@
 """Policies: each demand is asked for, each reason says what was expected, what was found, and what helps."""
 
 import dataclasses
+import fnmatch
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from roadworthy.model_cards.certificate import Certificate, Parent, from_statement
 from roadworthy.model_cards.envelope import payload_of
@@ -232,6 +235,15 @@ def test_every_reason_is_told(certificate: Certificate) -> None:
 def test_patterns(pattern: str, namespace: str, met: bool) -> None:
     """A whole name, of ASCII letters in either case; nothing but * and ? is special."""
     assert fits(pattern, namespace) == met
+
+
+@given(
+    st.lists(st.sampled_from(["*", "?", "a", "B", "-", "."]), max_size=8).map("".join),
+    st.text("aAbB-.", max_size=8),
+)
+def test_patterns_mean_what_a_shell_means(pattern: str, text: str) -> None:
+    """However many stars: the standard library's own reading of a pattern, where case does not count."""
+    assert fits(pattern, text) == fnmatch.fnmatchcase(text.lower(), pattern.lower())
 
 
 def test_the_first_rule_that_fits_decides(certificate: Certificate) -> None:
