@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .open_model import Opened
 
 SIDE = 64  # pixels of the short side that is hashed: twice what the hash looks at
-_KEPT = 8  # candidates for each test image that are looked at again
+_KEPT = 4  # candidates for each test image that are looked at again
 _COARSE = 64  # pixels of the side that features are taken at
 _AT_ONCE = 16  # test images compared with all others at a time: with more, the cache is missed
 
