@@ -10,7 +10,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
-from roadworthy.model_cards import artefact, canonical, certificate, evidence, performance
+from roadworthy.model_cards import artefact, attestation, canonical, certificate, evidence, near, performance, sketch
 from roadworthy.model_cards.envelope import PAYLOAD_TYPE, open_envelope, payload_of, seal
 from roadworthy.model_cards.errors import DamagedError, InputError
 from roadworthy.model_cards.gate import Gate
@@ -138,6 +138,25 @@ def an_artefact(data: bytes) -> None:
     """The same for the record of an export."""
     data = recanonical(data)
     assert artefact.to_statement(artefact.from_statement(data)) == data
+
+
+def an_attestation(data: bytes) -> None:
+    """The same for what a second party states."""
+    data = recanonical(data)
+    assert attestation.to_statement(attestation.from_statement(data)) == data
+
+
+def a_sketch(data: bytes) -> None:
+    """A sketch of training data has one form, and answers whatever it is asked."""
+    found = sketch.load(data)
+    assert sketch.dump(found) == data
+    sketch.overlap_with((found.own, *found.inherited), ["ab" * 32, ""])
+
+
+def neighbours(data: bytes) -> None:
+    """Near duplicates that are written again are the same lines."""
+    found = near.load(data)
+    assert near.dump(found).removesuffix(b"\n") == data.removesuffix(b"\n")
 
 
 def log(data: bytes) -> None:
