@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from securesystemslib.signer import Key
+from securesystemslib.signer import CryptoSigner, Key
 
+from roadworthy.finetune import verify
 from roadworthy.model_cards import Row, evidence
 from roadworthy.model_cards.errors import CheckError
 from roadworthy.model_cards.protocol import score
@@ -149,3 +150,23 @@ def test_a_comparison_that_nothing_can_have_been(candidate: Candidate, road: Roa
     claim = dataclasses.replace(claim, parent=dataclasses.replace(claim.parent, comparison=lie))
     sign(folder, claim, road.publisher)
     assert any("cannot be tested" in reason for reason in refused(folder, road.keys))
+
+
+def test_answers_that_the_model_does_not_give(candidate: Candidate, road: Road) -> None:
+    """Perfect answers, made up, with everything that follows from them: no audit can tell. Whoever measures can."""
+    folder = candidate(first=True)
+    perfect = [dataclasses.replace(row, prediction=row.truth) for row in rows_of(folder)]
+    proof = evidence.dump(perfect)
+    (folder / EVIDENCE).write_bytes(proof)
+    claim = certified(folder).claim
+    lie = dataclasses.replace(
+        claim,
+        metric=score(claim.protocol, evidence.load(proof)),
+        verdicts=dataclasses.replace(claim.verdicts, reproduced=True, generalises=True),
+        evidence_sha256=hashlib.sha256(proof).hexdigest(),
+    )
+    publish_lie(folder, lie, road.publisher)
+    assert not refused(folder, road.keys)
+    done = verify(folder, data=road.data, signer=CryptoSigner.generate_ed25519())
+    assert not done.ok
+    assert done.metric == claim.metric
