@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key
 
-    from roadworthy.registry import Reference
+    from roadworthy.registry import Attested, Reference
 
 
 def register(app: typer.Typer) -> None:
@@ -38,16 +38,20 @@ def audit(
     from roadworthy.finetune.series_folder import packaged_in
     from roadworthy.model_cards import InputError
     from roadworthy.model_cards import audit as check
-    from roadworthy.registry import open_registry, trusted_keys, unmet
+    from roadworthy.registry import attestations, open_registry, trusted_keys, unmet
 
+    from .attestations import audited_attestation
     from .output import emit, metric_document, metric_line
 
     keys = trusted_keys(extra=key or ())
     reference = _named(subject, as_, policy)
+    found: Sequence[Attested] = ()
     if is_folder(subject):
         folder = packaged_in(Path(subject))
     else:
-        folder = pulled(open_registry(registry), subject, keys, policy_of(policy))
+        opened = open_registry(registry)
+        folder = pulled(opened, subject, keys, policy_of(policy))
+        found = attestations(opened, subject, keys)
     if (folder / "verification.json").is_file():
         if policy is not None:
             raise InputError(f"{folder} is an export, and a policy is about versions. Leave --policy out.")
@@ -59,6 +63,10 @@ def audit(
         missing = unmet(policy_of(policy), reference, result.certificate, result.signers, keys)
         reasons += missing
         checks += [] if missing else [f"the policy {policy} is met by {reference}"]
+    told = [audited_attestation(one) for one in found]
+    checks += [line for sign, line in told if sign == "✓"]
+    reasons += [line for sign, line in told if sign == "✗"]
+    strangers = [line for sign, line in told if sign == "·"]
     ok = not reasons
     metric = result.certificate.claim.metric if result.certificate else None
     if json:
@@ -67,6 +75,7 @@ def audit(
                 "ok": ok,
                 "reasons": reasons,
                 "checks": checks,
+                "not_counted": strangers,
                 "metric": metric_document(metric),
                 "signers": result.signers,
             }
@@ -76,6 +85,8 @@ def audit(
             typer.echo(f"  ✓ {line}")
         for line in reasons:
             typer.echo(f"  ✗ {line}")
+        for line in strangers:
+            typer.echo(f"  · {line}")
         typer.echo(f"{'yes' if ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}")
     if not ok:
         raise typer.Exit(1)

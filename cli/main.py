@@ -6,6 +6,7 @@ import sys
 import typer
 
 from . import (
+    alias,
     audit,
     bench,
     data,
@@ -41,6 +42,7 @@ for command in (
     verify,
     audit,
     publish,
+    alias,
     bench,
     export,
     import_checkpoint,

@@ -119,3 +119,25 @@ def write_new(file: Path, text: str) -> None:
 def note(text: str) -> None:
     """A line for people, on stderr, so that stdout stays for facts."""
     print(text, file=sys.stderr)
+
+
+def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, left: int, wrap: bool = False) -> None:
+    """A table on stdout, the first ``left`` columns flush left and the others, figures, flush right.
+
+    ``wrap``: cells go on in the next line where a terminal is too narrow.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(head):
+        table.add_column(name, justify="left" if number < left else "right", no_wrap=not wrap)
+    for row in rows:
+        table.add_row(*map(str, row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 240  # a file or a pipe has no width; nothing is cut off
+    with console.capture() as drawn:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))

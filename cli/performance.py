@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .output import metric_line
+from .output import metric_line, print_table
 
 if TYPE_CHECKING:
     from roadworthy.model_cards import Agreement, Performance
@@ -54,7 +54,7 @@ def tell(performance: "Performance") -> None:
         (c.precision, c.batch_size, _number(c.p50_ms), _number(c.p99_ms), _number(c.per_second), c.problem or c.n)
         for c in performance.latencies
     ]
-    _print_table(("precision", "batch", "p50 ms", "p99 ms", "per second", "calls"), cells, left=1)
+    print_table(("precision", "batch", "p50 ms", "p99 ms", "per second", "calls"), cells, left=1)
     accuracies = [
         (
             a.precision,
@@ -65,7 +65,7 @@ def tell(performance: "Performance") -> None:
         )
         for a in performance.accuracies
     ]
-    _print_table(("precision", "run", "accuracy", "keeps of float32", "as its certificate"), accuracies, left=5)
+    print_table(("precision", "run", "accuracy", "keeps of float32", "as its certificate"), accuracies, left=5)
     typer.echo(f"accuracy under {performance.protocol.name}" if performance.test else "accuracy: no --data was given")
 
 
@@ -80,22 +80,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 100 else f"{value:.2f}"
-
-
-def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, left: int) -> None:
-    """A table on stdout, the first ``left`` columns flush left and the others, figures, flush right."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, name in enumerate(head):
-        table.add_column(name, justify="left" if number < left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(str, row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160  # a file or a pipe has no width; nothing is cut off
-    with console.capture() as drawn:
-        console.print(table)
-    typer.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))

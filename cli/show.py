@@ -20,24 +20,27 @@ def show(
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show one version: metric, time-to-solution, data, parent, files, performance records."""
+    """Show one version: metric, time-to-solution, data, parent, files, who measured it, performance records."""
     from dataclasses import asdict
 
-    from roadworthy.registry import open_registry, trusted_keys
+    from roadworthy.registry import open_registry, parties, trusted_keys
     from roadworthy.registry import performance as records_of
     from roadworthy.registry import show as find
 
+    from .attestations import parties_document, tell_parties
     from .output import emit, metric_line, note, write_page
     from .performance import recorded_document, tell_recorded
 
     opened, keys = open_registry(registry), trusted_keys(extra=key or ())
     details = find(opened, reference)
     records = records_of(opened, details.reference, keys)
+    measured_by = parties(opened, details.reference, keys)
     if html is not None:
         write_page(pulled(opened, reference, keys), html)
         note(f"Card: {html}")
     if json:
-        emit({**asdict(details), "performance": [recorded_document(recorded) for recorded in records]})
+        performance = [recorded_document(recorded) for recorded in records]
+        emit({**asdict(details), **parties_document(measured_by), "performance": performance})
         return
     lines = [
         ("reference", str(details.reference)),
@@ -63,6 +66,9 @@ def show(
         typer.echo(f"{name:<18}{value}")
     for file in details.files:
         typer.echo(f"{'':<18}{file.sha256[:16]}  {file.size:>12,}  {file.path}")
+    if measured_by:
+        typer.echo("")
+        tell_parties(measured_by)
     for recorded in records:
         typer.echo("")
         tell_recorded(recorded)

@@ -60,6 +60,9 @@ def verify(
     parent_data: Annotated[
         Path | None, typer.Option(help="The parent's data: what was forgotten of its own test part?")
     ] = None,
+    attest: Annotated[
+        bool, typer.Option("--attest", help="Sign what was measured of a published version, as a second party, beside it.")
+    ] = False,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
     registry: RegistryOption = None,
@@ -73,8 +76,18 @@ def verify(
     from roadworthy.registry import open_registry, signing_key, trusted_keys
     from roadworthy.registry.keys import user
 
+    from .attesting import attest_to
+    from .attestations import tolerance_text
     from .output import emit, metric_document, metric_line, note, progress
 
+    options = stated(text_column=text_column, label_column=label_column) or None
+    if attest:
+        if target or gate or waive or reference or parent_data or show_examples:
+            raise InputError(
+                "--attest states what a published version was measured as, and its certificate says under what. Leave "
+                "out --target, --gate, --waive, --reference, --parent-data and --show-examples."
+            )
+        return attest_to(subject, data, device=device, options=options, registry=registry, key=key, json=json)
     folder = Path(subject)
     if not is_folder(subject):
         folder = pulled(open_registry(registry), subject, trusted_keys(extra=key or ()))
@@ -92,7 +105,7 @@ def verify(
             signer=signer,
             target=target,
             device=device,
-            options=stated(text_column=text_column, label_column=label_column) or None,
+            options=options,
             show_examples=show_examples,
             reference=_audited(reference, registry, key) if reference else None,
             gate=gate,
@@ -109,6 +122,8 @@ def verify(
                 "snapshot": result.snapshot,
                 "certified": result.certified,
                 "agreement": result.agreement,
+                "answers": result.answers,
+                "within_tolerance": result.within,
                 "convergence": _convergence(result),
                 "not_compared": result.not_compared,
                 "gate": str(result.claim.gate) if result.claim else None,
@@ -118,7 +133,7 @@ def verify(
     else:
         typer.echo(f"{'yes' if result.ok else 'no'}: {metric_line(result.metric)}")
         if result.agreement is not None:
-            typer.echo(f"agrees with its certificate on {100 * result.agreement:.2f} % of the examples")
+            typer.echo(f"agrees with its certificate on {100 * result.agreement:.2f} % of the examples: {tolerance_text(result.within)}")
         if (found := _convergence(result)) is not None and not found.faster:
             typer.echo(
                 f"converges as expected: {found.samples:,} samples to the target, not fewer than {found.bound:,.0f}"

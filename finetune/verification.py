@@ -30,6 +30,7 @@ from roadworthy.model_cards.envelope import payload_of, seal
 from roadworthy.model_cards.gate import POINT, Gate
 from roadworthy.model_cards.protocol import score
 from roadworthy.model_cards.refusals import standing
+from roadworthy.model_cards.second_answers import SecondAnswers
 from roadworthy.model_cards.snapshot import (
     CERTIFICATE,
     EVENTS,
@@ -48,6 +49,7 @@ from .clean_request import MEASURED, REQUEST, Measured, Request
 from .parent_comparison import compared_with_parent, parent_evidence
 from .progress import Report, silent
 from .run_folder import RunData, RunFolder, RunSpec
+from .second_measurement import measured_again
 from .series_folder import SeriesFolder, check_not_one_of_many
 from .training_record import training_of
 
@@ -56,7 +58,11 @@ from .training_record import training_of
 class Verified:
     """``ok``: it passed its gate, and whatever else speaks against it was waived. ``agreement``: share of equal
     predictions with an earlier certificate of the same snapshot, where there is one. ``not_compared``: why the
-    convergence was not compared with the reference that was given."""
+    convergence was not compared with the reference that was given.
+
+    Of a snapshot that was certified already: ``answers`` beside the certificate's, ``within`` whether they keep the
+    protocol's tolerance (``None``: none is known), ``evidence`` this measurement's own, and ``attestation`` its signed
+    statement, where one was asked for; `registry.attest` takes both."""
 
     ok: bool
     reasons: tuple[str, ...]
@@ -66,6 +72,10 @@ class Verified:
     claim: Claim | None
     agreement: float | None
     not_compared: str | None = None
+    answers: SecondAnswers | None = None
+    within: bool | None = None
+    attestation: bytes | None = None
+    evidence: bytes | None = None
 
 
 def verify(
@@ -81,6 +91,7 @@ def verify(
     gate: Gate | str | None = None,
     waivers: Sequence[Waiver] = (),
     parent_data: Path | str | None = None,
+    attest_as: str | None = None,
     report: Report = silent,
 ) -> Verified:
     """Measures a run's candidate, a series' one, or a snapshot folder, on the test part of ``data`` in a clean process.
@@ -92,9 +103,11 @@ def verify(
     snapshot folder whose certificate you trust; its series of attempts says how soon a run like this one can be
     expected to converge. ``gate`` is the rule that the figures have to pass, by default that the point estimate meets
     the target; ``waivers`` are what you publish it in spite of, for good on its card. ``parent_data``: the parent's own
-    data; this version is measured on its test part too, under the parent's protocol.
+    data; this version is measured on its test part too, under the parent's protocol. ``attest_as``: the name under which
+    ``signer`` states what a certified snapshot was measured as, for its registry.
 
     Raises:
+        CheckError: what cannot be attested: other data than the certificate's, or other files than it covers.
         InputError: no snapshot, no target, data that cannot be measured on, or pictures of what has none; a gate or
             data of a parent, and there is none that it could be held against.
         StorageError: the folder cannot be written, or the clean process died.
@@ -129,6 +142,10 @@ def verify(
     _check_has_parent(parent, rule, parent_data)
     if certified and (waivers or gate is not None):
         raise InputError(f"{packaged} has its certificate, and nothing in it changes. Leave --gate and --waive out.")
+    if attest_as is not None and not certified:
+        raise InputError(
+            f"{packaged} has no certificate that could be attested. Verify and publish it, and let a second party attest."
+        )
     with tempfile.TemporaryDirectory(prefix="roadworthy-verify-") as aside:
         # What an earlier verification of this run left behind is measured anew, not built upon.
         if run.is_run:
@@ -147,7 +164,7 @@ def verify(
         )
         measured = _in_clean_process(request, report)
         if certified:
-            return _compare(packaged, Path(aside), measured)
+            return _compare(packaged, Path(aside), measured, signer, attest_as)
         if goal is None:  # told apart above; for the type checker
             raise InputError("no target to verify against.")
         asked = Asked(target=goal, gate=rule, waivers=tuple(waivers))
@@ -345,27 +362,19 @@ def _check_unchanged(packaged: Path, measured: tuple[FileEntry, ...]) -> None:
         raise CheckError(f"{packaged} changed while it was being measured. Nothing was certified; verify again.")
 
 
-def _compare(packaged: Path, aside: Path, measured: Measured) -> Verified:
+def _compare(packaged: Path, aside: Path, measured: Measured, signer: CryptoSigner, attest_as: str | None) -> Verified:
     """A second measurement of a certified snapshot, held against the first."""
-    certificate = from_statement(payload_of((packaged / CERTIFICATE).read_bytes()))
-    claim = certificate.claim
-    rows = evidence.load((aside / "test.jsonl").read_bytes())
-    metric = score(measured.protocol, rows)
-    reasons, agreement = [], None
-    if measured.fingerprint != claim.data.test.fingerprint:
-        reasons.append("this data is not the certificate's test data, so the figures cannot be compared")
-    else:
-        first = evidence.load((packaged / EVIDENCE).read_bytes())
-        same = sum(a.prediction == b.prediction for a, b in zip(rows, first, strict=True))
-        agreement = same / len(rows)
-    if not claim.target.met_by(metric.value):
-        reasons.append(f"target missed: {metric.name} {metric.value:.4f}, expected {claim.target}")
+    again = measured_again(packaged, aside, measured, signer, attest_as)
     return Verified(
-        ok=not reasons,
-        reasons=tuple(reasons),
-        metric=metric,
+        ok=not again.reasons,
+        reasons=again.reasons,
+        metric=again.metric,
         snapshot=packaged,
         certified=False,
-        claim=claim,
-        agreement=agreement,
+        claim=again.claim,
+        agreement=again.answers.same if again.answers is not None else None,
+        answers=again.answers,
+        within=None if again.apart is None else not again.apart,
+        attestation=again.attestation,
+        evidence=again.evidence,
     )

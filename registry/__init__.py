@@ -19,6 +19,7 @@ A version is immutable and never partly visible; its bytes are hashed on the way
 """
 
 from .aliases import Move
+from .attestations import Attested, attest, attestations
 from .errors import ExistsError
 from .folder_store import FolderStore
 from .intake import Objection
@@ -26,9 +27,11 @@ from .key_records import KeyRecord
 from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
 from .manifest import Manifest
 from .memory_store import MemoryStore
+from .parties import Party, agreeing, parties, spread, verifiers
 from .performance import Recorded, add_performance, performance
-from .policy import Policy, Rule, Signer, signers_of, violations
-from .policy_file import home_policy, load_policy, unmet
+from .policy import Policy, Rule, Signer, Verifiers, signers_of, violations
+from .policy_file import home_policy, load_policy, unmet, without_verifiers
+from .promotion import promote
 from .publish import Published, import_draft, publish
 from .pull import pull
 from .reference import Reference, Version
@@ -39,6 +42,7 @@ from .store import Store
 from .trust import distrust_key, trust_key
 
 __all__ = [
+    "Attested",
     "Details",
     "Entry",
     "ExistsError",
@@ -49,6 +53,7 @@ __all__ = [
     "MemoryStore",
     "Move",
     "Objection",
+    "Party",
     "Policy",
     "Published",
     "Recorded",
@@ -59,8 +64,12 @@ __all__ = [
     "Signer",
     "Store",
     "TimeToSolution",
+    "Verifiers",
     "Version",
     "add_performance",
+    "agreeing",
+    "attest",
+    "attestations",
     "distrust_key",
     "export_key",
     "home",
@@ -71,15 +80,20 @@ __all__ = [
     "models",
     "new_key",
     "open_registry",
+    "parties",
     "performance",
+    "promote",
     "publish",
     "pull",
     "rotate_key",
     "show",
     "signers_of",
     "signing_key",
+    "spread",
     "trust_key",
     "trusted_keys",
     "unmet",
+    "verifiers",
     "violations",
+    "without_verifiers",
 ]

@@ -6,6 +6,8 @@
       drafts/<namespace>/<name>/<00000001>.json                manifest of an uncertified draft; the newest is @main
       aliases/<namespace>/<name>/<alias>/<00000001>.json       one move of an alias; the newest is where it points
       performance/<namespace>/<name>/<x.y.z>/<00000001>.json   a signed performance record, beside its version
+      attestations/<namespace>/<name>/<x.y.z>/<key id, 16 hex>-<00000001>.json   what a second party measured, signed;
+                                                               .jsonl beside it, written first: that party's evidence
       tmp/                                                     files being written; never listed
 
 A key is created once and never overwritten. The blobs of a version come first and its manifest last, so
@@ -19,7 +21,7 @@ from typing import Literal
 
 from .store import Store
 
-Kind = Literal["versions", "drafts", "aliases", "performance"]
+Kind = Literal["versions", "drafts", "aliases", "performance", "attestations"]
 
 TEMPORARY = "tmp"
 _DIGITS = 8  # enough for 99,999,999 moves, and numbers sort as text
@@ -28,6 +30,7 @@ _DOCUMENT = {
     "drafts": re.compile(r"drafts/[^/]+/[^/]+/[0-9]{8}\.json"),
     "aliases": re.compile(r"aliases/[^/]+/[^/]+/[^/]+/[0-9]{8}\.json"),
     "performance": re.compile(r"performance/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9]{8}\.json"),
+    "attestations": re.compile(r"attestations/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9a-f]{16}-[0-9]{8}\.json"),
 }
 
 

@@ -6,7 +6,7 @@ one for ``Team`` too.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -32,8 +32,9 @@ class Rule:
     """What is demanded of the namespaces that fit ``namespace``. A field at its default demands nothing.
 
     ``certifiers`` are whole key ids, names of trusted keys, or ``own``: the signature of one of them must hold.
-    ``protocols`` are patterns of a protocol's id, or of its name (``id@version``). ``drafts``: whether what has
-    no certificate at all may be pulled.
+    ``protocols`` are patterns of a protocol's id, or of its name (``id@version``). ``verifiers``: how many independent
+    parties whose keys count here must have measured it again and agree. ``drafts``: whether what has no certificate
+    at all may be pulled.
     """
 
     namespace: str
@@ -45,6 +46,7 @@ class Rule:
     safetensors_only: bool = False
     compared_with_parent: bool = False
     without_waivers: bool = False
+    verifiers: int | None = None
     drafts: bool = False
 
 
@@ -71,6 +73,18 @@ class Signer:
         return f"{self.keyid[:FINGERPRINT]} ({self.name or 'without a name here'})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verifiers:
+    """The second parties of a version: what those are called that agree, and why each of the others does not count.
+
+    ``helps`` is what to do, where that is not to have it measured.
+    """
+
+    agreeing: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    helps: str | None = None
+
+
 def signers_of(keyids: Sequence[str], keys: Sequence[Key]) -> tuple[Signer, ...]:
     """Who made the signatures that hold, called as a keyring calls them."""
     names: Mapping[str, str] = keys.names if isinstance(keys, Keyring) else {}
@@ -87,11 +101,18 @@ def fits(pattern: str, text: str) -> bool:
 
 
 def violations(
-    policy: Policy, reference: Reference, certificate: Certificate | None, signers: Sequence[Signer], now: datetime
+    policy: Policy,
+    reference: Reference,
+    certificate: Certificate | None,
+    signers: Sequence[Signer],
+    now: datetime,
+    verifiers: Callable[[], Verifiers] | None = None,
 ) -> tuple[str, ...]:
     """Why a version, or a draft where there is no certificate, does not meet the policy; none where it does.
 
     ``signers`` are those whose signatures were found to hold; what a certificate merely names is none of them.
+    ``verifiers`` finds the second parties, and is called only where a rule demands some; ``None`` where there cannot
+    be any yet, because the version is not in a registry: then none is demanded.
     Each reason says what was expected, what was found, and what helps.
     """
     rule = policy.rule_for(reference.namespace)
@@ -114,6 +135,7 @@ def violations(
         *_measured(rule, claim),
         *_aged(rule, claim, now),
         *_files(rule, certificate),
+        *(_measured_again(rule, reference, verifiers()) if rule.verifiers is not None and verifiers is not None else ()),
     )
 
 
@@ -190,4 +212,15 @@ def _files(rule: Rule, certificate: Certificate) -> Iterator[str]:
         yield (
             f"it has files that may run code: {', '.join(wrong)}: expected weights as .safetensors. Convert them: "
             "roadworthy import FILE team/name --system SYSTEM"
+        )
+
+
+def _measured_again(rule: Rule, reference: Reference, found: Verifiers) -> Iterator[str]:
+    if rule.verifiers is not None and len(found.agreeing) < rule.verifiers:
+        names = f" ({', '.join(found.agreeing)})" if found.agreeing else ""
+        others = f" Not counted: {'; '.join(found.others)}." if found.others else ""
+        measure = f"Have one whose key you trust measure it: roadworthy verify {reference} --data DIR --attest"
+        yield (
+            f"measured again by {len(found.agreeing)} independent parties that agree{names}: expected at least "
+            f"{rule.verifiers}.{others} {found.helps or measure}"
         )

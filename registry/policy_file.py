@@ -12,6 +12,7 @@ max_age_days = 365
 safetensors_only = true
 compared_with_parent = true
 without_waivers = true
+verifiers = 1                       # independent parties that measured it again, and agree
 
 [[rule]]
 namespace = "*"
@@ -23,6 +24,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -34,7 +36,7 @@ from roadworthy.model_cards.errors import InputError, StorageError
 
 from .key_records import OWN, check_name, is_key_id
 from .keys import home
-from .policy import Policy, Rule, Verdict, fits, signers_of, violations
+from .policy import Policy, Rule, Verdict, Verifiers, fits, signers_of, violations
 from .reference import Reference
 
 SCHEMA = "roadworthy/policy/1"
@@ -87,16 +89,29 @@ def in_force(asked: Asked) -> Policy | None:
     return home_policy() if isinstance(asked, str) else asked
 
 
+def without_verifiers(asked: Asked) -> Policy | None:
+    """The policy, but for the second parties that it demands: what whoever wants to be one is held to.
+
+    Raises:
+        InputError: the home's is not understood.
+        StorageError: the home's cannot be read.
+    """
+    policy = in_force(asked)
+    return replace(policy, rules=tuple(replace(rule, verifiers=None) for rule in policy.rules)) if policy else None
+
+
 def unmet(
     asked: Asked,
     reference: Reference,
     certificate: Certificate | None,
     signers: Sequence[str],
     keys: Sequence[Key],
+    verifiers: Callable[[], Verifiers] | None = None,
 ) -> tuple[str, ...]:
     """Why a version, or a draft where there is no certificate, does not meet a policy; none where it does.
 
-    ``signers`` are the ids of the keys whose signatures hold; ``keys`` say what those are called here.
+    ``signers`` are the ids of the keys whose signatures hold; ``keys`` say what those are called here; ``verifiers``
+    as in `violations`.
 
     Raises:
         InputError: the home's policy is not understood.
@@ -105,7 +120,7 @@ def unmet(
     policy = in_force(asked)
     if policy is None:
         return ()
-    reasons = violations(policy, reference, certificate, signers_of(signers, keys), datetime.now(UTC))
+    reasons = violations(policy, reference, certificate, signers_of(signers, keys), datetime.now(UTC), verifiers)
     return tuple(f"the policy {policy.source} is not met: {reason}" for reason in reasons)
 
 
@@ -219,5 +234,6 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "safetensors_only": (_EITHER, _flag),
     "compared_with_parent": (_EITHER, _flag),
     "without_waivers": (_EITHER, _flag),
+    "verifiers": (_WHOLE, _count),
     "drafts": (_EITHER, _flag),
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from securesystemslib.signer import Key
@@ -25,6 +26,7 @@ from .checked import CheckedReader
 from .errors import ExistsError
 from .gate import decide
 from .manifest import Manifest
+from .policy import Verifiers
 from .policy_file import Asked, unmet
 from .reference import DRAFT, LATEST, Reference, Version, check_alias
 from .registry import Registry
@@ -58,7 +60,8 @@ def publish(
 
     ``latest`` moves to it if it is the highest version, any other ``alias`` always. The certificate must be
     signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one; the figures must pass
-    the gate that the certificate states, and ``gate`` besides.
+    the gate that the certificate states, and ``gate`` besides. Where a policy demands second parties, none is asked
+    for yet, but for an ``alias`` other than ``latest`` (`promote`).
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -83,7 +86,10 @@ def publish(
     outcome = audit(folder, keys)
     reasons = (*decide(outcome, objections, gate), *_of_parent(registry, outcome))
     if outcome.certificate is not None:
-        reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys)
+        # Nobody else can have measured it yet. `latest` may point at it all the same: it says what is newest; any
+        # other alias says what to rely on.
+        nobody = None if alias == LATEST else partial(_nobody_yet, wanted, alias)
+        reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys, nobody)
     if reasons or outcome.certificate is None:
         more = f" ({len(reasons) - 1} more below)" if len(reasons) > 1 else ""
         raise CheckError(f"{wanted} was not published: {reasons[0]}{more}.", reasons)
@@ -146,6 +152,14 @@ def import_draft(
         except ExistsError:
             continue  # another import took the number
         return made.reference
+
+
+def _nobody_yet(wanted: Reference, alias: str) -> Verifiers:
+    return Verifiers(
+        agreeing=(),
+        helps=f"Publish it without --alias {alias}, have it measured (roadworthy verify {wanted} --data DIR --attest), "
+        f"then: roadworthy alias {wanted.at(alias)} {wanted.selector}",
+    )
 
 
 def _refuse_existing(registry: Registry, wanted: Reference, version: Version) -> None:

@@ -1,6 +1,7 @@
 """Pulling: the manifest, the signature, the policy, and then every byte, hashed on its way out."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from securesystemslib.signer import Key
@@ -10,6 +11,7 @@ from roadworthy.model_cards.errors import CheckError
 from . import certified, hub_cache, plain_folder
 from .fetch import Meter
 from .manifest import Manifest
+from .parties import verifiers
 from .policy_file import Asked, unmet
 from .publish import Progress
 from .reference import DRAFT, LATEST, Reference
@@ -51,7 +53,8 @@ def pull(
     found = registry.resolve(asked)
     proven = certified.check(registry, found, keys)
     certificate, signers = (proven.certificate, proven.signers) if proven else (None, ())
-    if reasons := unmet(policy, found.reference, certificate, signers, keys):
+    measured_again = partial(verifiers, registry, found.reference, keys)
+    if reasons := unmet(policy, found.reference, certificate, signers, keys, measured_again):
         raise CheckError(f"{found.reference} was not pulled: {reasons[0]}.", reasons)
     meter = Meter(found.total, progress)
     if to is not None:
