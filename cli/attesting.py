@@ -20,6 +20,7 @@ def attest_to(
     *,
     device: str | None,
     options: Mapping[str, str | int] | None,
+    signed_by: str,
     registry: str | None,
     key: list[Path] | None,
     json: bool,
@@ -28,7 +29,8 @@ def attest_to(
     disagrees with the certificate."""
     from roadworthy.finetune import verify
     from roadworthy.model_cards import InputError
-    from roadworthy.registry import attest, open_registry, parties, pull, signing_key, trusted_keys, without_verifiers
+    from roadworthy.registry import attest, open_registry, parties, pull, trusted_keys, without_verifiers
+    from roadworthy.registry import signer as signer_of
     from roadworthy.registry.keys import user
 
     from .output import bytes_report, progress
@@ -38,7 +40,7 @@ def attest_to(
             f"--attest adds to a version in a registry, and {subject} is a folder. Give the version's reference, such "
             "as team/name@1.0.0."
         )
-    opened, signer = open_registry(registry), signing_key()
+    opened, signer = open_registry(registry), signer_of(signed_by)
     keys = trusted_keys(extra=key or ())
     # An alias may move meanwhile; what is pulled, measured and attested is one version.
     manifest = opened.resolve(subject)

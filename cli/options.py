@@ -18,6 +18,10 @@ KeyOption = Annotated[
     list[Path] | None,
     typer.Option("--key", help="A public key (PEM) to trust besides your own. May be repeated."),
 ]
+SignerOption = Annotated[
+    str,
+    typer.Option("--signer", envvar="ROADWORTHY_SIGNER", metavar="BACKEND", help="What signs: ed25519, or sigstore."),
+]
 PolicyOption = Annotated[
     Path | None,
     typer.Option(

@@ -18,6 +18,10 @@ def publish(
     reference: Annotated[str, typer.Argument(metavar="REF", help="The new version: team/name@1.0.0.")],
     gate: GateOption = None,
     alias: Annotated[str, typer.Option(help="The alias to move to it.")] = "latest",
+    model_sig: Annotated[
+        Path | None,
+        typer.Option(metavar="KEYFILE", help="Sign it for OpenSSF's tools too, with this elliptic-curve key (PEM)."),
+    ] = None,
     registry: RegistryOption = None,
     key: KeyOption = None,
     policy: PolicyOption = None,
@@ -43,6 +47,7 @@ def publish(
                 policy=policy_of(policy),
                 gate=Gate.parse(gate) if gate else None,
                 alias=alias,
+                model_key=model_sig,
                 progress=bytes_report(report, f"publishing {reference} (MB)"),
             )
     except CheckError as error:

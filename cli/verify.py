@@ -12,6 +12,7 @@ from .options import (
     KeyOption,
     LabelColumnOption,
     RegistryOption,
+    SignerOption,
     TextColumnOption,
     is_folder,
     pulled,
@@ -65,6 +66,7 @@ def verify(
     ] = False,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    signed_by: SignerOption = "ed25519",
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -73,7 +75,8 @@ def verify(
     from roadworthy.finetune import verify as measure
     from roadworthy.model_cards import InputError
     from roadworthy.model_cards.waiver import Waiver
-    from roadworthy.registry import open_registry, signing_key, trusted_keys
+    from roadworthy.registry import open_registry, trusted_keys
+    from roadworthy.registry import signer as signer_of
     from roadworthy.registry.keys import user
 
     from .attesting import attest_to
@@ -87,7 +90,7 @@ def verify(
                 "--attest states what a published version was measured as, and its certificate says under what. Leave "
                 "out --target, --gate, --waive, --reference, --parent-data and --show-examples."
             )
-        return attest_to(subject, data, device=device, options=options, registry=registry, key=key, json=json)
+        return attest_to(subject, data, device=device, options=options, signed_by=signed_by, registry=registry, key=key, json=json)
     folder = Path(subject)
     if not is_folder(subject):
         folder = pulled(open_registry(registry), subject, trusted_keys(extra=key or ()))
@@ -96,7 +99,7 @@ def verify(
                 f"{subject} is a draft, and a registry's files are never changed. Pull it to a folder of yours "
                 f"(roadworthy pull {subject} --to DIR) and verify that."
             )
-    signer = signing_key()
+    signer = signer_of(signed_by)
     waivers = [Waiver.parse(text, by=user(), keyid=signer.public_key.keyid) for text in waive or ()]
     with progress() as report:
         result = measure(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import Signer
 
 from roadworthy.model_cards import CheckError, Claim, Metric, evidence
 from roadworthy.model_cards.attestation import Attestable, Verifier, attest, to_statement
@@ -13,7 +13,7 @@ from roadworthy.model_cards.envelope import payload_of, seal
 from roadworthy.model_cards.evidence import Row
 from roadworthy.model_cards.protocol import score
 from roadworthy.model_cards.second_answers import SecondAnswers, second_answers
-from roadworthy.model_cards.snapshot import CERTIFICATE, EVIDENCE, entry_of
+from roadworthy.model_cards.snapshot import CERTIFICATE, EVIDENCE, coverable, entry_of
 from roadworthy.model_cards.tolerance import beyond, tolerance_for
 
 from .clean_request import Measured
@@ -34,7 +34,7 @@ class Again:
 
 
 def measured_again(
-    packaged: Path, aside: Path, measured: Measured, signer: CryptoSigner, attest_as: str | None
+    packaged: Path, aside: Path, measured: Measured, signer: Signer, attest_as: str | None
 ) -> Again:
     """Holds what the clean process found against the certificate in ``packaged``, in which nothing changes.
 
@@ -77,10 +77,10 @@ def _attested(
     measured: Measured,
     first: tuple[Row, ...],
     proof: bytes,
-    signer: CryptoSigner,
+    signer: Signer,
     name: str,
 ) -> bytes:
-    if tuple(file for file in measured.files if file.path != CERTIFICATE) != certificate.files:
+    if coverable(measured.files) != certificate.files:
         raise CheckError(
             f"the files in {packaged} are not those that its certificate covers. Nothing was attested; pull the "
             "version again."

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import Signer
 
 from roadworthy.model_cards import CheckError, InputError, Metric, StorageError, Target, card, clocks, evidence
 from roadworthy.model_cards.certificate import (
@@ -36,8 +36,10 @@ from roadworthy.model_cards.snapshot import (
     EVENTS,
     EVIDENCE,
     EXAMPLES,
+    MODEL_SIGNATURE,
     FileEntry,
     attempt_log,
+    coverable,
     list_files,
     pictures_in,
     sha256_of,
@@ -82,7 +84,7 @@ def verify(
     snapshot: Path | str,
     *,
     data: Path | str,
-    signer: CryptoSigner,
+    signer: Signer,
     target: Target | str | None = None,
     device: str | None = None,
     options: Mapping[str, str | int] | None = None,
@@ -196,7 +198,7 @@ def _check_has_parent(parent: str | None, gate: Gate, parent_data: Path | str | 
 
 
 def _strip(packaged: Path) -> None:
-    for name in (CERTIFICATE, "README.md"):
+    for name in (CERTIFICATE, MODEL_SIGNATURE, "README.md"):
         (packaged / name).unlink(missing_ok=True)
     for name in ("evidence", "plots", ".eval_results"):
         shutil.rmtree(packaged / name, ignore_errors=True)
@@ -235,7 +237,7 @@ def _certify(
     seen: RunData | None,
     series: SeriesFolder,
     reference: Path | None,
-    signer: CryptoSigner,
+    signer: Signer,
 ) -> Verified:
     target = asked.target
     proof = (aside / "test.jsonl").read_bytes()
@@ -326,7 +328,7 @@ def _write(
     rows: tuple[evidence.Row, ...],
     curve: tuple[clocks.Point, ...],
     start: Path | None,
-    signer: CryptoSigner,
+    signer: Signer,
 ) -> None:
     """Evidence, card, certificate; the certificate last, so that its presence means complete."""
     _check_unchanged(packaged, measured)
@@ -340,7 +342,7 @@ def _write(
         for path, content in card.render(proof).items():
             (packaged / path).parent.mkdir(exist_ok=True)
             (packaged / path).write_bytes(content)
-        envelope = seal(to_statement(Certificate(files=list_files(packaged), claim=claim)), signer)
+        envelope = seal(to_statement(Certificate(files=coverable(list_files(packaged)), claim=claim)), signer)
         (packaged / CERTIFICATE).write_bytes(envelope)
     except OSError as error:
         raise StorageError(
@@ -362,7 +364,7 @@ def _check_unchanged(packaged: Path, measured: tuple[FileEntry, ...]) -> None:
         raise CheckError(f"{packaged} changed while it was being measured. Nothing was certified; verify again.")
 
 
-def _compare(packaged: Path, aside: Path, measured: Measured, signer: CryptoSigner, attest_as: str | None) -> Verified:
+def _compare(packaged: Path, aside: Path, measured: Measured, signer: Signer, attest_as: str | None) -> Verified:
     """A second measurement of a certified snapshot, held against the first."""
     again = measured_again(packaged, aside, measured, signer, attest_as)
     return Verified(

@@ -18,6 +18,7 @@ from .clocks import Point
 from .envelope import open_envelope
 from .errors import InputError, RoadworthyError
 from .metric import Metric, told
+from .model_signature import signature_checks
 from .parent_audit import parent_checks
 from .protocol import score
 from .replayed import figures_differ
@@ -26,6 +27,7 @@ from .snapshot import (
     CERTIFICATE,
     EVENTS,
     EVIDENCE,
+    MODEL_SIGNATURE,
     FileEntry,
     list_files,
     pictures_in,
@@ -79,7 +81,11 @@ def audit(folder: Path, keys: Sequence[Key]) -> Audit:
     else:
         checks.append(f"digests of {len(certificate.files)} files match")
         try:
-            for check, wrong in (*_waived(certificate.claim, opened.signers), *_replay(folder, certificate)):
+            for check, wrong in (
+                *_waived(certificate.claim, opened.signers),
+                *signature_checks(folder, files),
+                *_replay(folder, certificate),
+            ):
                 reasons += wrong
                 checks += [] if wrong else [check]
         except (
@@ -128,7 +134,8 @@ def _digests(certified: Sequence[FileEntry], found: Sequence[FileEntry]) -> Iter
                 f"found {other.sha256[:16]}…"
             )
     for path in here:
-        yield f"{path} is not covered by the certificate"
+        if path != MODEL_SIGNATURE:
+            yield f"{path} is not covered by the certificate"
 
 
 def _edits(folder: Path, certificate: Certificate) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import Error as SignatureError
-from securesystemslib.signer import CryptoSigner, Key
+from securesystemslib.signer import Key, Signer
 
 from . import canonical
 from .errors import CheckError, DamagedError
@@ -27,7 +27,7 @@ class Opened:
     signers: tuple[str, ...]
 
 
-def seal(payload: bytes, *signers: CryptoSigner) -> bytes:
+def seal(payload: bytes, *signers: Signer) -> bytes:
     """The canonical bytes of an envelope around ``payload`` with a signature of each signer."""
     envelope = Envelope(payload, PAYLOAD_TYPE, {})
     for signer in signers:

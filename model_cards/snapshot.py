@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from .errors import InputError
 
 CERTIFICATE = "certificate.json"
+MODEL_SIGNATURE = "model.sig"  # of all other files, the certificate among them, which therefore cannot cover it
 CARD = "README.md"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -52,6 +53,11 @@ def attempt_log(number: int) -> str:
 def pictures_in(files: Iterable[FileEntry]) -> frozenset[str]:
     """The paths of the examples' pictures, which a card shows if its publisher put them there."""
     return frozenset(file.path for file in files if file.path.startswith(f"{EXAMPLES}/") and file.path.endswith(".jpg"))
+
+
+def coverable(files: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
+    """The files that a certificate covers: all but the two that are signatures over the others."""
+    return tuple(file for file in files if file.path not in (CERTIFICATE, MODEL_SIGNATURE))
 
 
 def check_path(path: str) -> str:

@@ -37,6 +37,7 @@ from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
 from .rotation import Rotated, rotate_key
+from .signers import signer
 from .search import Details, Entry, Figure, TimeToSolution, models, show
 from .store import Store
 from .trust import distrust_key, trust_key
@@ -87,6 +88,7 @@ __all__ = [
     "pull",
     "rotate_key",
     "show",
+    "signer",
     "signers_of",
     "signing_key",
     "spread",

@@ -9,6 +9,8 @@ from securesystemslib.signer import Key
 from roadworthy.model_cards.certificate import Certificate, from_statement
 from roadworthy.model_cards.envelope import open_envelope, payload_of
 from roadworthy.model_cards.errors import CheckError
+from roadworthy.model_cards.model_signature import refuse_other_files
+from roadworthy.model_cards.snapshot import MODEL_SIGNATURE
 
 from .manifest import Manifest
 from .registry import Registry
@@ -47,14 +49,18 @@ def check(registry: Registry, manifest: Manifest, keys: Sequence[Key]) -> Proven
     """What one of ``keys`` has signed for exactly the files of ``manifest``. A draft proves nothing, and passes.
 
     Raises:
-        CheckError: no such signature, or it is for other files.
-        DamagedError: the certificate's bytes do not match their digest.
+        CheckError: no such signature, or it is for other files, or a model.sig is.
+        DamagedError: the bytes of the certificate or of a model.sig do not match their digest.
     """
     if manifest.certificate is None:
         return None
     opened = open_envelope(registry.read(manifest.certificate, manifest.reference), keys)
     certificate = from_statement(opened.payload)
     signed = {*certificate.files, manifest.certificate}
+    extra = next((file for file in manifest.files if file.path == MODEL_SIGNATURE and file not in signed), None)
+    if extra is not None:
+        refuse_other_files(registry.read(extra, manifest.reference), manifest.files)
+        signed.add(extra)
     if different := sorted({file.path for file in signed ^ set(manifest.files)}):
         raise CheckError(
             f"the certificate of {manifest.reference} does not cover these files as they are stored: "

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from roadworthy.model_cards.errors import InputError, StorageError
-from roadworthy.model_cards.snapshot import CONFIG, WEIGHTS, check_path
+from roadworthy.model_cards.snapshot import CONFIG, MODEL_SIGNATURE, WEIGHTS, check_path
 
 from .safetensors_header import lie
 
@@ -18,7 +18,7 @@ _SUFFIXES = {
     *(".safetensors", ".json", ".jsonl", ".csv", ".tsv", ".yaml", ".yml", ".model", ".vocab"),
     *(".md", ".txt", ".log", ".svg", ".png", ".jpg", ".jpeg", ".webp"),
 }
-_NAMES = {"LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS", "README", ".gitattributes"}
+_NAMES = {"LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS", "README", ".gitattributes", MODEL_SIGNATURE}
 _PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".tar"}
 
 # How files begin that hold code, or pickles, whatever they are called.

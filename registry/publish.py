@@ -19,13 +19,14 @@ from roadworthy.model_cards.certificate import Certificate, from_statement
 from roadworthy.model_cards.envelope import open_envelope
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, NotFoundError, StorageError
 from roadworthy.model_cards.gate import Gate
-from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry, list_files
+from roadworthy.model_cards.snapshot import CERTIFICATE, MODEL_SIGNATURE, FileEntry, entry_of, list_files
 
 from . import aliases, intake, layout, manifest
 from .checked import CheckedReader
 from .errors import ExistsError
 from .gate import decide
 from .manifest import Manifest
+from .model_signing import sign_model
 from .policy import Verifiers
 from .policy_file import Asked, unmet
 from .reference import DRAFT, LATEST, Reference, Version, check_alias
@@ -54,6 +55,7 @@ def publish(
     alias: str = LATEST,
     policy: Asked = "home",
     gate: Gate | None = None,
+    model_key: Path | None = None,
     progress: Progress | None = None,
 ) -> Published:
     """Publishes the certified snapshot in ``folder`` as the version ``reference``.
@@ -61,7 +63,8 @@ def publish(
     ``latest`` moves to it if it is the highest version, any other ``alias`` always. The certificate must be
     signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one; the figures must pass
     the gate that the certificate states, and ``gate`` besides. Where a policy demands second parties, none is asked
-    for yet, but for an ``alias`` other than ``latest`` (`promote`).
+    for yet, but for an ``alias`` other than ``latest`` (`promote`). ``model_key``: an elliptic-curve private key (PEM), with
+    which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -82,6 +85,8 @@ def publish(
         raise InputError(f"cannot publish {wanted}: expected a version, such as {wanted.at('1.0.0')}.")
     check_alias(alias)
     _refuse_existing(registry, wanted, version)
+    if model_key is not None:
+        sign_model(folder, model_key)
     objections = intake.inspect(folder)
     outcome = audit(folder, keys)
     reasons = (*decide(outcome, objections, gate), *_of_parent(registry, outcome))
@@ -203,11 +208,16 @@ def _plan(folder: Path, wanted: Reference, certificate: Certificate, keys: Seque
         namespace=wanted.namespace,
         name=wanted.name,
         version=wanted.selector,
-        files=tuple(sorted((*certificate.files, signed), key=lambda file: file.path)),
+        files=tuple(sorted({*certificate.files, signed, *_model_signature(folder)}, key=lambda file: file.path)),
         created=_now(),
         certificate_sha256=signed.sha256,
         parent=parent.reference if parent else None,
     )
+
+
+def _model_signature(folder: Path) -> Iterator[FileEntry]:
+    if (folder / MODEL_SIGNATURE).is_file():  # the audit found it to be of these files
+        yield entry_of(folder / MODEL_SIGNATURE, MODEL_SIGNATURE)
 
 
 def _store_files(registry: Registry, folder: Path, made: Manifest, progress: Progress | None) -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 COMMANDS = (
-    *("models", "show", "pull", "data", "finetune", "verify", "audit", "publish"),
+    *("models", "show", "pull", "data", "finetune", "verify", "audit", "publish", "alias"),
     *("bench", "export", "import", "keys", "demo"),
 )
 KEYS = ("new", "list", "export", "trust", "distrust", "rotate")

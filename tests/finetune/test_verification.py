@@ -5,19 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 from securesystemslib.signer import CryptoSigner
 from sklearn.metrics import accuracy_score
 
 from roadworthy.finetune import Verified, finetune, load, verify
-from roadworthy.model_cards import InputError, audit, evidence
+from roadworthy.model_cards import CheckError, InputError, attestation, audit, evidence
+from roadworthy.model_cards.attestation import Attestable
 from roadworthy.model_cards.certificate import from_statement
-from roadworthy.model_cards.envelope import payload_of
+from roadworthy.model_cards.envelope import open_envelope, payload_of
 from roadworthy.model_cards.gate import Gate
+from roadworthy.model_cards.snapshot import entry_of
 from roadworthy.model_cards.waiver import Waiver
 
 from .conftest import Lay
 
 SIGNER = CryptoSigner.generate_ed25519()
+SECOND = CryptoSigner.generate_ed25519()
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +90,49 @@ def test_a_second_measurement_agrees(road: tuple[Path, Path, Verified]) -> None:
     """Measuring a certified folder again changes nothing in it and finds the same answers."""
     data, _, verified = road
     before = {p: p.stat().st_mtime_ns for p in verified.snapshot.rglob("*")}
-    again = verify(verified.snapshot, data=data, signer=SIGNER)
-    assert again.agreement == 1.0
+    again = verify(verified.snapshot, data=data, signer=SECOND, attest_as="bob")
+    assert again.ok, again.reasons
+    assert (again.agreement, again.within) == (1.0, True)
     assert again.metric == verified.metric
     assert not again.certified
     assert {p: p.stat().st_mtime_ns for p in verified.snapshot.rglob("*")} == before
+    # What the second party has signed speaks of the certificate, and follows from its own evidence.
+    assert again.attestation is not None
+    assert again.evidence is not None
+    path = verified.snapshot / "certificate.json"
+    version = Attestable(
+        subject=entry_of(path, path.name),
+        certificate=from_statement(payload_of(path.read_bytes())),
+        first=evidence.load((verified.snapshot / "evidence/test.jsonl").read_bytes()),
+    )
+    opened = open_envelope(again.attestation, [SECOND.public_key])
+    record = attestation.from_statement(opened.payload)
+    assert list(attestation.problems(record, version, again.evidence, opened.signers)) == []
+    assert record.attestation.metric == verified.metric
+    assert record.attestation.verifier == attestation.Verifier(name="bob", keyid=SECOND.public_key.keyid)
+
+
+def test_other_weights_lie_beyond_the_tolerance(road: tuple[Path, Path, Verified], tmp_path: Path) -> None:
+    """Weights that were exchanged after they were certified: measured, told, and not attested."""
+    data, run, verified = road
+    folder = tmp_path / "copy"
+    shutil.copytree(verified.snapshot, folder)
+    tensors = load_file(folder / "model.safetensors")
+    save_file({name: -t if "classifier" in name else t for name, t in tensors.items()}, folder / "model.safetensors")
+    again = verify(folder, data=data, signer=SECOND)
+    assert (again.within, again.ok) == (False, False)
+    assert "predictions differ from the certificate's" in again.reasons[0]
+    with pytest.raises(CheckError, match="not those that its certificate covers. Nothing was attested"):
+        verify(folder, data=data, signer=SECOND, attest_as="bob")
+
+
+def test_what_cannot_be_attested(road: tuple[Path, Path, Verified], lay: Lay) -> None:
+    """Other data than the certificate's, and a run, which nobody has published."""
+    data, run, verified = road
+    with pytest.raises(CheckError, match=r"not the certificate's test data: expected 40 examples"):
+        verify(verified.snapshot, data=lay(), signer=SECOND, attest_as="bob")
+    with pytest.raises(InputError, match="no certificate that could be attested"):
+        verify(run, data=data, signer=SECOND, attest_as="bob")
 
 
 def test_a_child_is_compared_with_its_parent(road: tuple[Path, Path, Verified], tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_every_field_is_read() -> None:
             safetensors_only=True,
             compared_with_parent=True,
             without_waivers=True,
+            verifiers=1,
         ),
         Rule(namespace="*", drafts=True),
     )
@@ -96,6 +97,8 @@ def test_text_that_is_not_utf_8_is_refused() -> None:
         ("safetensors_only", '"true"'),
         ("compared_with_parent", '"no"'),
         ("without_waivers", "0"),
+        ("verifiers", "0"),
+        ("verifiers", "true"),
         ("drafts", "[]"),
     ],
 )
