@@ -74,7 +74,9 @@ def answers_text(answers: "SecondAnswers | None") -> str:
     """``99.84 % of answers (1 lost, 0 gained), ±0.0081``."""
     if answers is None:
         return ""
-    turned = f" ({answers.lost} lost, {answers.gained} gained)" if answers.differing and answers.lost is not None else ""
+    turned = (
+        f" ({answers.lost} lost, {answers.gained} gained)" if answers.differing and answers.lost is not None else ""
+    )
     return f"{100 * answers.same:.2f} % of answers{turned}, ±{answers.largest_difference:.6f}"
 
 

@@ -46,7 +46,9 @@ def attest_to(
     manifest = opened.resolve(subject)
     version = manifest.reference
     if manifest.version is None:
-        raise InputError(f"{version} is an uncertified draft: there is no certificate to attest. Verify and publish it.")
+        raise InputError(
+            f"{version} is an uncertified draft: there is no certificate to attest. Verify and publish it."
+        )
     with tempfile.TemporaryDirectory(prefix="roadworthy-attest-") as aside, progress() as report:
         # Aside, not into the cache: a version that still lacks second parties is not to be used, only measured.
         folder = pull(
@@ -60,7 +62,9 @@ def attest_to(
         result = verify(
             folder, data=data, signer=signer, device=device, options=options, attest_as=user(), report=report
         )
-    assert result.attestation is not None and result.evidence is not None  # asked for
+    # Both are there, because an attestation was asked for.
+    assert result.attestation is not None
+    assert result.evidence is not None
     name = attest(opened, version, result.attestation, result.evidence, keys)
     ours = [party for party in parties(opened, version, keys) if party.keyid == signer.public_key.keyid]
     _tell(result, version, name, ours[-1], json)
@@ -93,4 +97,6 @@ def _tell(result: "Verified", version: "Reference", name: str, party: "Party", j
         typer.echo(f"  {reason}")
     note(f"Attested as {name}: roadworthy show {version}")
     if not party.independent:
-        note("Your key, or one that you rotated, has certified this version: your measurement is kept, and is not counted.")
+        note(
+            "Your own key, or one that you rotated, has certified this version: your measurement is kept, not counted."
+        )

@@ -62,7 +62,8 @@ def verify(
         Path | None, typer.Option(help="The parent's data: what was forgotten of its own test part?")
     ] = None,
     attest: Annotated[
-        bool, typer.Option("--attest", help="Sign what was measured of a published version, as a second party, beside it.")
+        bool,
+        typer.Option("--attest", help="Sign what was measured of a published version, as a second party, beside it."),
     ] = False,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
@@ -79,8 +80,8 @@ def verify(
     from roadworthy.registry import signer as signer_of
     from roadworthy.registry.keys import user
 
-    from .attesting import attest_to
     from .attestations import tolerance_text
+    from .attesting import attest_to
     from .output import emit, metric_document, metric_line, note, progress
 
     options = stated(text_column=text_column, label_column=label_column) or None
@@ -90,7 +91,9 @@ def verify(
                 "--attest states what a published version was measured as, and its certificate says under what. Leave "
                 "out --target, --gate, --waive, --reference, --parent-data and --show-examples."
             )
-        return attest_to(subject, data, device=device, options=options, signed_by=signed_by, registry=registry, key=key, json=json)
+        return attest_to(
+            subject, data, device=device, options=options, signed_by=signed_by, registry=registry, key=key, json=json
+        )
     folder = Path(subject)
     if not is_folder(subject):
         folder = pulled(open_registry(registry), subject, trusted_keys(extra=key or ()))
@@ -136,7 +139,8 @@ def verify(
     else:
         typer.echo(f"{'yes' if result.ok else 'no'}: {metric_line(result.metric)}")
         if result.agreement is not None:
-            typer.echo(f"agrees with its certificate on {100 * result.agreement:.2f} % of the examples: {tolerance_text(result.within)}")
+            share, kept = 100 * result.agreement, tolerance_text(result.within)
+            typer.echo(f"agrees with its certificate on {share:.2f} % of the examples: {kept}")
         if (found := _convergence(result)) is not None and not found.faster:
             typer.echo(
                 f"converges as expected: {found.samples:,} samples to the target, not fewer than {found.bound:,.0f}"

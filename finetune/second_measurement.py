@@ -33,9 +33,7 @@ class Again:
     evidence: bytes
 
 
-def measured_again(
-    packaged: Path, aside: Path, measured: Measured, signer: Signer, attest_as: str | None
-) -> Again:
+def measured_again(packaged: Path, aside: Path, measured: Measured, signer: Signer, attest_as: str | None) -> Again:
     """Holds what the clean process found against the certificate in ``packaged``, in which nothing changes.
 
     Raises:

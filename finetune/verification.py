@@ -105,8 +105,8 @@ def verify(
     snapshot folder whose certificate you trust; its series of attempts says how soon a run like this one can be
     expected to converge. ``gate`` is the rule that the figures have to pass, by default that the point estimate meets
     the target; ``waivers`` are what you publish it in spite of, for good on its card. ``parent_data``: the parent's own
-    data; this version is measured on its test part too, under the parent's protocol. ``attest_as``: the name under which
-    ``signer`` states what a certified snapshot was measured as, for its registry.
+    data; this version is measured on its test part too, under the parent's protocol. ``attest_as``: the name under
+    which ``signer`` states what a certified snapshot was measured as, for its registry.
 
     Raises:
         CheckError: what cannot be attested: other data than the certificate's, or other files than it covers.
@@ -146,7 +146,7 @@ def verify(
         raise InputError(f"{packaged} has its certificate, and nothing in it changes. Leave --gate and --waive out.")
     if attest_as is not None and not certified:
         raise InputError(
-            f"{packaged} has no certificate that could be attested. Verify and publish it, and let a second party attest."
+            f"{packaged} has no certificate that could be attested. Verify and publish it; a second party attests it."
         )
     with tempfile.TemporaryDirectory(prefix="roadworthy-verify-") as aside:
         # What an earlier verification of this run left behind is measured anew, not built upon.

@@ -37,8 +37,8 @@ from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
 from .rotation import Rotated, rotate_key
-from .signers import signer
 from .search import Details, Entry, Figure, TimeToSolution, models, show
+from .signers import signer
 from .store import Store
 from .trust import distrust_key, trust_key
 

@@ -154,9 +154,7 @@ def _attested(registry: Registry, manifest: Manifest, found: Attestable, name: s
     return Attested(name=name, stated=stated, signers=signers, attestation=said, apart=apart)
 
 
-def _refuse(
-    record: AttestationRecord, found: Attestable, evidence: bytes, signers: Sequence[str], what: str
-) -> None:
+def _refuse(record: AttestationRecord, found: Attestable, evidence: bytes, signers: Sequence[str], what: str) -> None:
     try:
         reasons = tuple(problems(record, found, evidence, signers))
     except (RoadworthyError, *_UNREPLAYABLE) as error:

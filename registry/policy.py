@@ -135,7 +135,11 @@ def violations(
         *_measured(rule, claim),
         *_aged(rule, claim, now),
         *_files(rule, certificate),
-        *(_measured_again(rule, reference, verifiers()) if rule.verifiers is not None and verifiers is not None else ()),
+        *(
+            _measured_again(rule, reference, verifiers())
+            if rule.verifiers is not None and verifiers is not None
+            else ()
+        ),
     )
 
 

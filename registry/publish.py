@@ -63,8 +63,8 @@ def publish(
     ``latest`` moves to it if it is the highest version, any other ``alias`` always. The certificate must be
     signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one; the figures must pass
     the gate that the certificate states, and ``gate`` besides. Where a policy demands second parties, none is asked
-    for yet, but for an ``alias`` other than ``latest`` (`promote`). ``model_key``: an elliptic-curve private key (PEM), with
-    which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first.
+    for yet, but for an ``alias`` other than ``latest`` (`promote`). ``model_key``: an elliptic-curve private key (PEM),
+    with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a

@@ -50,8 +50,8 @@ def _sigstore(home_folder: Path | None) -> Signer:
         return SigstoreSigner.from_priv_key_uri(uri, identity)
     except Exception as error:  # its providers raise whatever they like: no browser, no network, no token
         raise StorageError(
-            f"sigstore could not find out who signs: {type(error).__name__}: {error}. Expected a network and an identity "
-            f"provider. Nothing was signed; sign with the key of this home ({DEFAULT})."
+            f"sigstore could not find out who signs: {type(error).__name__}: {error}. Expected a network and an "
+            f"identity provider. Nothing was signed; sign with the key of this home ({DEFAULT})."
         ) from error
 
 

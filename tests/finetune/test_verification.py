@@ -114,7 +114,7 @@ def test_a_second_measurement_agrees(road: tuple[Path, Path, Verified]) -> None:
 
 def test_other_weights_lie_beyond_the_tolerance(road: tuple[Path, Path, Verified], tmp_path: Path) -> None:
     """Weights that were exchanged after they were certified: measured, told, and not attested."""
-    data, run, verified = road
+    data, _, verified = road
     folder = tmp_path / "copy"
     shutil.copytree(verified.snapshot, folder)
     tensors = load_file(folder / "model.safetensors")
@@ -122,7 +122,7 @@ def test_other_weights_lie_beyond_the_tolerance(road: tuple[Path, Path, Verified
     again = verify(folder, data=data, signer=SECOND)
     assert (again.within, again.ok) == (False, False)
     assert "predictions differ from the certificate's" in again.reasons[0]
-    with pytest.raises(CheckError, match="not those that its certificate covers. Nothing was attested"):
+    with pytest.raises(CheckError, match=r"not those that its certificate covers. Nothing was attested"):
         verify(folder, data=data, signer=SECOND, attest_as="bob")
 
 

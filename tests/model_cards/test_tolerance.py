@@ -40,7 +40,7 @@ def test_nothing_or_anything_may_differ() -> None:
     seed=st.integers(0, 2**32 - 1),
 )
 def test_probabilities_that_lie_so_close_keep_the_bounds(classes: int, apart: float, seed: int) -> None:
-    """Any two sets of probabilities no further apart than the tolerance: near ties, where answers tip over, included."""
+    """Any two sets of probabilities no further apart than the tolerance: near ties, where answers tip over, too."""
     draw = np.random.default_rng(seed)
     first = draw.dirichlet(np.ones(classes) * draw.choice([0.2, 1, 20]), size=40)
     other = draw.dirichlet(np.ones(classes) * draw.choice([0.2, 1, 20]), size=40)

@@ -1,4 +1,4 @@
-"""Attestations lie beside a version: signed by a second party, replayed from its evidence, never in each other's way."""
+"""Attestations lie beside a version: signed by a second party, replayed from its evidence, all of them kept."""
 
 import dataclasses
 import threading

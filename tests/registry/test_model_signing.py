@@ -120,7 +120,7 @@ def test_what_is_not_certified_is_not_signed(registry: Registry, candidate: Any,
 def test_who_signs_is_asked_for_by_name(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The home's key; what is unknown, and sigstore without its package or without anybody to ask, sign nothing."""
     assert signer().public_key.keyid in {key.keyid for key in keys}
-    with pytest.raises(InputError, match="cannot sign by 'gpg'. Expected one of: ed25519, sigstore"):
+    with pytest.raises(InputError, match=r"cannot sign by 'gpg'. Expected one of: ed25519, sigstore"):
         signer("gpg")
     monkeypatch.setitem(sys.modules, "sigstore", None)
     with pytest.raises(InputError, match=r"needs the package sigstore, which is not installed .*Run: pip install"):

@@ -140,7 +140,9 @@ def test_a_fresh_version_is_published_and_not_yet_relied_on(
     """Nobody else can have measured it: `latest` moves, `production` does when somebody has."""
     write("verifiers = 1")
     folder = candidate()
-    with pytest.raises(CheckError, match=r"Publish it without --alias production, .*roadworthy alias demo/x@production"):
+    with pytest.raises(
+        CheckError, match=r"Publish it without --alias production, .*roadworthy alias demo/x@production"
+    ):
         publish(registry, folder, VERSION, keys=keys, alias="production")
     assert registry.versions("demo", "x") == ()
     assert publish(registry, folder, VERSION, keys=keys).moved == ("latest",)
@@ -158,7 +160,7 @@ def test_a_fresh_version_is_published_and_not_yet_relied_on(
 def test_nothing_but_a_version_is_promoted(registry: Registry, version: Manifest, keys: Any, tmp_path: Path) -> None:
     """And an alias has to be one."""
     import_draft(registry, pull(registry, VERSION, keys=keys, to=tmp_path / "plain"), "demo/x")
-    with pytest.raises(InputError, match="cannot use '1.0.0' as an alias"):
+    with pytest.raises(InputError, match=r"cannot use '1\.0\.0' as an alias"):
         promote(registry, VERSION, "1.0.0", keys=keys)
     with pytest.raises(InputError, match="cannot read the version 'main'"):
         promote(registry, "demo/x@production", "main", keys=keys)
