@@ -135,7 +135,7 @@ def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, left: int
         table.add_column(name, justify="left" if number < left else "right", no_wrap=not wrap)
     for row in rows:
         table.add_row(*map(str, row))
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 240  # a file or a pipe has no width; nothing is cut off
     with console.capture() as drawn:

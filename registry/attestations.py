@@ -19,7 +19,7 @@ from roadworthy.model_cards.tolerance import beyond, tolerance_for
 
 from . import certified, layout
 from .errors import ExistsError
-from .key_records import FINGERPRINT
+from .key_records import FINGERPRINT, is_key_id
 from .manifest import Manifest
 from .reference import Reference
 from .registry import Registry
@@ -137,7 +137,8 @@ def _attested(registry: Registry, manifest: Manifest, found: Attestable, name: s
         with registry.store.open(_key(manifest, name)) as file:
             envelope = file.read()
         payload_of(envelope, what)
-        stated = tuple(sorted(signature["keyid"] for signature in json.loads(envelope)["signatures"]))
+        named = (str(signature["keyid"]) for signature in json.loads(envelope)["signatures"])
+        stated = tuple(sorted(keyid for keyid in named if is_key_id(keyid)))
         opened = open_envelope(envelope, keys, what)
         signers = opened.signers
         record = from_statement(opened.payload)
@@ -147,7 +148,9 @@ def _attested(registry: Registry, manifest: Manifest, found: Attestable, name: s
     except NotFoundError:
         return Attested(name=name, stated=stated, signers=signers, problem=f"the evidence of {what} is missing")
     except RoadworthyError as error:
-        return Attested(name=name, stated=stated, signers=signers, problem=str(error))
+        # A stranger's words may be in it, and a terminal must not obey them.
+        problem = str(error) if str(error).isprintable() else json.dumps(str(error))
+        return Attested(name=name, stated=stated, signers=signers, problem=problem)
     said = record.attestation
     tolerance = tolerance_for(said.protocol, found.certificate.claim.environment, said.environment)
     apart = None if tolerance is None else beyond(said.answers, tolerance)

@@ -134,8 +134,8 @@ def _publisher(claim: Claim, signers: Sequence[str], names: Mapping[str, str], p
         metric=claim.metric if problem is None else None,
         answers=None,
         apart=None,
-        environment=claim.environment,
-        measured_at=claim.measured_at,
+        environment=claim.environment if problem is None else None,
+        measured_at=claim.measured_at if problem is None else None,
         problem=problem,
     )
 

@@ -1,6 +1,7 @@
 """Attestations lie beside a version: signed by a second party, replayed from its evidence, all of them kept."""
 
 import dataclasses
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from securesystemslib.signer import CryptoSigner, Key
 
+from roadworthy.model_cards import canonical
 from roadworthy.model_cards.attestation import AttestationRecord, to_statement
 from roadworthy.model_cards.envelope import seal
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, NotFoundError
@@ -183,6 +185,19 @@ def test_a_forged_one_does_not_count(registry: Registry, published: Path, bob: C
     assert (found.attestation, found.signers, found.contradicts) == (None, (), False)
     assert found.stated == (stranger.public_key.keyid,)
     assert "a key you have not trusted" in str(found.problem)
+
+
+def test_what_a_stranger_wrote_commands_no_terminal(registry: Registry, published: Path, bob: CryptoSigner) -> None:
+    """A key id that is none, with a command to the terminal in it."""
+    envelope, proof = measured(published, bob)
+    document = json.loads(envelope)
+    document["signatures"][0]["keyid"] = "\x1b[2Jcleared"
+    registry.store.create(f"{PLACE}{'0' * 16}-00000001.jsonl", proof)
+    registry.store.create(f"{PLACE}{'0' * 16}-00000001.json", canonical.dump(document))
+    (found,) = attestations(registry, VERSION, trusted_keys())
+    assert (found.attestation, found.stated) == (None, ())
+    assert found.problem is not None
+    assert found.problem.isprintable()
 
 
 def test_damage_is_told_and_hides_no_other(registry: Registry, published: Path, bob: CryptoSigner) -> None:

@@ -122,6 +122,15 @@ def test_who_signs_is_asked_for_by_name(keys: Any, monkeypatch: pytest.MonkeyPat
     assert signer().public_key.keyid in {key.keyid for key in keys}
     with pytest.raises(InputError, match=r"cannot sign by 'gpg'. Expected one of: ed25519, sigstore"):
         signer("gpg")
+
+    def nobody() -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("securesystemslib.signer.SigstoreSigner.import_via_auth", nobody)
+    with pytest.raises(
+        StorageError, match=r"could not find out who signs: OSError: no route to host\. .*Nothing was signed"
+    ):
+        signer("sigstore")
     monkeypatch.setitem(sys.modules, "sigstore", None)
     with pytest.raises(InputError, match=r"needs the package sigstore, which is not installed .*Run: pip install"):
         signer("sigstore")
