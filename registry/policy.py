@@ -222,9 +222,10 @@ def _files(rule: Rule, certificate: Certificate) -> Iterator[str]:
 def _measured_again(rule: Rule, reference: Reference, found: Verifiers) -> Iterator[str]:
     if rule.verifiers is not None and len(found.agreeing) < rule.verifiers:
         names = f" ({', '.join(found.agreeing)})" if found.agreeing else ""
+        who = "party that agrees" if len(found.agreeing) == 1 else "parties that agree"
         others = f" Not counted: {'; '.join(found.others)}." if found.others else ""
         measure = f"Have one whose key you trust measure it: roadworthy verify {reference} --data DIR --attest"
         yield (
-            f"measured again by {len(found.agreeing)} independent parties that agree{names}: expected at least "
+            f"measured again by {len(found.agreeing)} independent {who}{names}: expected at least "
             f"{rule.verifiers}.{others} {found.helps or measure}"
         )

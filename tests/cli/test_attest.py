@@ -60,16 +60,3 @@ def test_it_counts_for_whoever_trusts_bob(registry: Path, bob: tuple[Path, Answe
     assert "1 independent verifier agrees" in told.out
     assert "100.00 % of answers" in told.out
     assert as_bob(root, registry, "pull", "team/xrays", "--to", root / "pulled").code == 0
-
-
-def test_what_cannot_be_attested_is_told(place: Place, roadworthy: Command) -> None:
-    """A folder, a draft, other data, and options that a certificate has settled."""
-    for words, code, said in (
-        ((place.run,), 2, "is a folder. Give the version's reference"),
-        (("team/base@main",), 2, "team/base@main is an uncertified draft"),
-        (("team/xrays", "--target", "top1>=0.1"), 2, "Leave out --target"),
-    ):
-        answer = roadworthy("verify", *words, "--data", place.data, "--attest")
-        assert (answer.code, answer.out) == (code, "")
-        assert said in answer.err
-        assert "Traceback" not in answer.err

@@ -88,7 +88,7 @@ def test_verifiers_are_demanded_where_a_version_is_pulled(
     trust_key(tmp_path / "bob/keys/ed25519.pub", name="bob")
     assert attempt().is_dir()
     write("verifiers = 2")
-    with pytest.raises(CheckError, match=r"by 1 independent parties that agree \(bob\): expected at least 2") as caught:
+    with pytest.raises(CheckError, match=r"by 1 independent party that agrees \(bob\): expected at least 2") as caught:
         attempt()
     assert f"roadworthy verify {VERSION} --data DIR --attest" in str(caught.value)
 
@@ -165,6 +165,27 @@ def test_nothing_but_a_version_is_promoted(registry: Registry, version: Manifest
     with pytest.raises(InputError, match="cannot read the version 'main'"):
         promote(registry, "demo/x@production", "main", keys=keys)
     assert parties(registry, "demo/x@main", keys) == ()
+
+
+def test_what_cannot_be_attested_is_told(
+    registry: Registry, version: Manifest, keys: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder, a draft, options that a certificate has settled, what does not exist: before anything is measured."""
+    from roadworthy.cli.main import run
+
+    import_draft(registry, pull(registry, VERSION, keys=keys, to=tmp_path / "plain"), "demo/draft")
+    for words, said in (
+        ((str(tmp_path / "plain"),), "is a folder. Give the version's reference"),
+        (("demo/draft@main",), "demo/draft@main is an uncertified draft"),
+        ((VERSION, "--target", "top1>=0.1"), "Leave out --target"),
+        (("demo/nothing",), "no model is called demo/nothing"),
+        ((VERSION, "--signer", "gpg"), "cannot sign by 'gpg'"),
+    ):
+        assert run(["verify", *words, "--data", str(tmp_path), "--attest", "--registry", registry.location]) == 2
+        told = capsys.readouterr()
+        assert said in told.err
+        assert told.out == ""
+    assert not list(registry.store.list("attestations/"))
 
 
 def test_the_commands(
