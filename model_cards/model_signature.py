@@ -13,6 +13,9 @@ from pathlib import Path
 from .errors import CheckError, DamagedError
 from .snapshot import MODEL_SIGNATURE, FileEntry
 
+# Git's own file, which the stock tool passes over; the certificate covers it.
+_PASSED_OVER = (MODEL_SIGNATURE, ".gitattributes")
+
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 _REMEDY = "Remove it, or sign again: roadworthy publish RUN REF --model-sig KEY"
 
@@ -35,13 +38,13 @@ def signed_files(data: bytes) -> dict[str, str]:
 
 
 def refuse_other_files(data: bytes, files: Sequence[FileEntry]) -> None:
-    """Checks that a ``model.sig`` is of exactly ``files``, itself left out.
+    """Checks that a ``model.sig`` is of exactly ``files``, itself and ``.gitattributes`` left out.
 
     Raises:
         CheckError: it is of others.
         DamagedError: it is no model signature.
     """
-    expected = {file.path: file.sha256 for file in files if file.path != MODEL_SIGNATURE}
+    expected = {file.path: file.sha256 for file in files if file.path not in _PASSED_OVER}
     found = signed_files(data)
     if different := sorted({path for path, _ in expected.items() ^ found.items()}):
         raise CheckError(
@@ -59,4 +62,4 @@ def signature_checks(folder: Path, files: Sequence[FileEntry]) -> Iterator[tuple
     except (CheckError, DamagedError) as error:
         yield MODEL_SIGNATURE, [str(error)]
     else:
-        yield f"{MODEL_SIGNATURE} is of these {len(files) - 1} files; whose it is, model_signing says", []
+        yield f"{MODEL_SIGNATURE} is of these files; whose it is, model_signing says", []

@@ -40,7 +40,8 @@ def sign_model(folder: Path, key: Path) -> Path:
     try:
         path.unlink(missing_ok=True)
         config = signing.Config().use_elliptic_key_signer(private_key=key)
-        config.set_hashing_config(hashing.Config().set_ignored_paths(paths=[path], ignore_git_paths=False))
+        # The stock tool passes over git's own files by default: listed here, they would be missing there.
+        config.set_hashing_config(hashing.Config().set_ignored_paths(paths=[path], ignore_git_paths=True))
         config.sign(folder, path)
     except OSError as error:
         raise StorageError(
