@@ -105,7 +105,7 @@ def attention(kernel: str | None) -> contextlib.AbstractContextManager[Any]:
     """Only this kernel of scaled dot-product attention."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    return sdpa_kernel(SDPBackend[kernel]) if kernel else contextlib.nullcontext()
+    return sdpa_kernel(getattr(SDPBackend, kernel)) if kernel else contextlib.nullcontext()
 
 
 if __name__ == "__main__":

