@@ -201,8 +201,9 @@ def as_markdown(document: dict[str, Any]) -> str:
     body = "\n\n".join(parts)
     return f"""# How far honest measurements lie apart
 
-The same snapshot on the same test part, measured again beside its certificate's evidence. {document["date"]}. On a
-GPU: not measured. Other versions of the libraries, and machines of other makers: not measured.
+One snapshot of each family, measured again on the same test part beside its certificate's evidence.
+{document["date"]}. On a GPU: not measured. Other models, other versions of the libraries, and machines of other makers:
+not measured.
 
 {body}
 

@@ -71,7 +71,7 @@ def audited(
                 near_duplicates=stated.n,
                 sketch=held.record(),
                 parent_overlap=overlap_with(held.inherited, [row.id for row in rows]),
-                train=SplitRecord(n=25, fingerprint="a" * 64),
+                train=SplitRecord(n=40, fingerprint="a" * 64),
                 validation=SplitRecord(n=10, fingerprint="b" * 64),
             )
             return changes(dataclasses.replace(claim, data=dataclasses.replace(data, **(told or {}))))
