@@ -12,6 +12,7 @@ import rfc8785
 
 from .errors import DamagedError
 
+_DEEPEST = 64  # lists and objects in each other; what we write has fewer than ten, and Python's stack ends at some 500
 _EXACT = 2**53  # below it every integer is a double
 _SCALARS = frozenset({str, float, bool, type(None)})
 _ENCODE = json.JSONEncoder(
@@ -68,6 +69,8 @@ def parse(data: bytes, what: str) -> Any:
     """
     try:
         value = _DECODE(data.decode())
+        if data.count(b"[") + data.count(b"{") > _DEEPEST and _is_deep(value, _DEEPEST):
+            raise ValueError(f"it nests deeper than {_DEEPEST} levels")
         again = _quick(value)
         if again != data:
             again = rfc8785.dumps(value)
@@ -78,3 +81,10 @@ def parse(data: bytes, what: str) -> Any:
             f"{what} is not in canonical form: it was edited after it was written. Pull or publish it again."
         )
     return value
+
+
+def _is_deep(value: Any, most: int) -> bool:
+    """Whether ``value`` nests deeper than ``most`` lists and objects."""
+    if not isinstance(value, dict | list):
+        return False
+    return most == 0 or any(_is_deep(one, most - 1) for one in (value.values() if isinstance(value, dict) else value))

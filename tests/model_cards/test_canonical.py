@@ -91,3 +91,13 @@ def test_what_json_cannot_hold_is_not_dumped(value: Any) -> None:
     """Refused where it is written, not where it is read."""
     with pytest.raises(ValueError):  # noqa: PT011  # the library's own message
         dump({"a": value})
+
+
+@pytest.mark.parametrize("depth", [65, 300, 600, 990, 5000])
+def test_depth_is_bounded_where_it_is_read(depth: int) -> None:
+    """Not by the stack, which ends sooner for whoever writes the value again: nothing that is read fails there."""
+    for opened, closed in ((b"[", b"]"), (b'{"a":', b"}")):
+        with pytest.raises(DamagedError, match="is not readable JSON"):
+            parse(opened * depth + b"1" + closed * depth, "a document")
+    allowed = b"[" * 64 + b"1" + b"]" * 64
+    assert dump(parse(allowed, "a document")) == allowed
