@@ -7,6 +7,8 @@ import pytest
 
 from .conftest import Answer, Command, Place, call
 
+pytestmark = pytest.mark.slow
+
 
 def as_bob(root: Path, registry: Path, *words: str | Path) -> Answer:
     """Runs the command in bob's home, on a registry that both use."""

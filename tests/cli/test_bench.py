@@ -71,6 +71,7 @@ def test_a_damaged_record_is_told_and_the_rest_is_shown(
     assert answer.out.startswith("reference         team/xrays@1.0.0")
 
 
+@pytest.mark.slow
 def test_a_folder_or_no_record_only_prints(roadworthy: Command, place: Place) -> None:
     """Without --data accuracy reads "not measured"; nothing is written, neither for a run nor with --no-record."""
     answer = roadworthy("bench", place.run, *QUICK)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import onnxruntime
+import pytest
 
 from .conftest import Command, Place
 
@@ -30,6 +31,7 @@ def test_export_answers_and_plain_onnxruntime_opens_it(roadworthy: Command, plac
     assert "config.json in" in audited.err
 
 
+@pytest.mark.slow
 def test_a_missed_target_is_exit_code_1(roadworthy: Command, place: Place, tmp_path: Path) -> None:
     """The refusal names the figure and the target; nothing comes to be at --out, nor beside it."""
     answer = roadworthy(

@@ -50,6 +50,7 @@ def series_like(run: Path, root: Path, *factors: float) -> SeriesFolder:
     return folder
 
 
+@pytest.mark.slow
 def test_convergence_beside_a_reference(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
     """A run that took a tenth of the samples of five others is certified as it is, flagged, and let through no gate."""
     data = lay()

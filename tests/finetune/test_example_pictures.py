@@ -17,6 +17,7 @@ from .conftest import Lay
 SIGNER = CryptoSigner.generate_ed25519()
 
 
+@pytest.mark.slow
 def test_only_what_was_asked_for(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
     """Three of the surest errors, small JPEGs of test images, on a card that passes its audit; none by default."""
     data, run = lay(test=20), tmp_path / "run"

@@ -106,6 +106,7 @@ def test_nothing_of_a_patient_is_published(road: tuple[Path, Verified]) -> None:
             assert b"patient1" not in path.read_bytes(), path
 
 
+@pytest.mark.slow
 def test_a_child_tested_on_what_its_parent_saw(road: tuple[Path, Verified], tmp_path: Path) -> None:
     """A training picture of the parent among the child's test pictures: counted, refused, and audited.
 

@@ -69,6 +69,7 @@ def test_two_processes_end_where_one_does(whole: Path, alone: Path) -> None:
     assert json.loads((whole / "run.json").read_text())["processes"] == 2
 
 
+@pytest.mark.slow
 def test_a_lost_process_is_started_again_and_nothing_changes(
     whole: Path, snapshot: Path, xrays: Path, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_lost_process_is_started_again_and_nothing_changes(
     assert sha256_of(out / "candidate/model.safetensors") == sha256_of(whole / "candidate/model.safetensors")
 
 
+@pytest.mark.slow
 def test_bad_data_is_told_once_and_ends_every_process(snapshot: Path, xrays: Path, tmp_path: Path) -> None:
     """The leading process finds it while the other waits: one message, exit code 2 in both, within seconds."""
     data = tmp_path / "xrays"

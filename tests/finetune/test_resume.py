@@ -31,6 +31,7 @@ def command(snapshot: Path, data: Path, out: Path, epochs: int) -> list[str]:
     return [sys.executable, "-c", RUN, str(snapshot), str(data), str(out), str(epochs)]
 
 
+@pytest.mark.slow
 def test_killed_three_times_ends_with_the_same_bits(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
     """kill -9 in the middle of training, three times: weights equal to an uninterrupted run's, bit for bit."""
     data, epochs = lay(), 6

@@ -56,10 +56,12 @@ def test_images(snapshot: Path, lay: Lay, tmp_path: Path, settings: dict[str, An
     "settings",
     [
         pytest.param({}, id="plain"),
-        pytest.param({"micro_batch": 3, "ema_decay": None, "precision": "bfloat16"}, id="micro-bfloat16"),
-        pytest.param({"lora_rank": 2}, id="lora"),
-        pytest.param({"frozen_share": 0.0, "fit_head_first": False}, id="nothing-frozen"),
-        pytest.param({"find_learning_rate": True}, id="range-test"),
+        pytest.param(
+            {"micro_batch": 3, "ema_decay": None, "precision": "bfloat16"}, id="micro-bfloat16", marks=pytest.mark.slow
+        ),
+        pytest.param({"lora_rank": 2}, id="lora", marks=pytest.mark.slow),
+        pytest.param({"frozen_share": 0.0, "fit_head_first": False}, id="nothing-frozen", marks=pytest.mark.slow),
+        pytest.param({"find_learning_rate": True}, id="range-test", marks=pytest.mark.slow),
     ],
 )
 def test_texts(encoder: Path, reviews: list[Review], tmp_path: Path, settings: dict[str, Any]) -> None:
