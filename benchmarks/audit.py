@@ -29,10 +29,11 @@ from roadworthy.cli.demo_data import carried
 from roadworthy.model_cards import Claim, Row, audit, card, clocks, evidence, list_files, score
 from roadworthy.model_cards.certificate import Certificate, Parent, SplitRecord, Verdicts, from_statement, to_statement
 from roadworthy.model_cards.envelope import open_envelope, payload_of, seal
+from roadworthy.model_cards.leak_audit import leak_checks
 from roadworthy.model_cards.parent_audit import parent_checks
 from roadworthy.model_cards.regression import compare_rows
 from roadworthy.model_cards.run_audit import run_checks
-from roadworthy.model_cards.snapshot import CERTIFICATE, EVENTS, EVIDENCE, PARENT_EVIDENCE
+from roadworthy.model_cards.snapshot import CERTIFICATE, CONFIG, EVENTS, EVIDENCE, NEAR, PARENT_EVIDENCE
 from roadworthy.model_cards.training_audit import training_checks
 from roadworthy.registry import audit_registry, open_registry, publish, signing_key, trusted_keys
 
@@ -150,13 +151,17 @@ def large_version(certified: Path, folder: Path, *, with_parent: bool) -> Path:
     labels = tuple(f"class {n}" for n in range(CLASSES))
     test = SplitRecord(n=ROWS, fingerprint=evidence.fingerprint_of(rows))
     shutil.rmtree(folder / "plots")  # the confusion matrix of two classes: there is none of a thousand
+    # Near duplicates of the photographs are none of these rows'; the sketch is asked for every one of them.
+    (folder / NEAR).unlink(missing_ok=True)
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    (folder / CONFIG).write_text(json.dumps(config | {"label_names": labels}), encoding="utf-8")
     certify(
         folder,
         dataclasses.replace(
             claim,
             metric=metric,
             evidence_sha256=hashlib.sha256(proof).hexdigest(),
-            data=dataclasses.replace(claim.data, labels=labels, test=test),
+            data=dataclasses.replace(claim.data, labels=labels, test=test, near=None, near_duplicates=None),
             verdicts=Verdicts(
                 reproduced=claim.target.met_by(metric.value), generalises=claim.target.met_by(metric.low)
             ),
@@ -222,6 +227,7 @@ def steps_of(folder: Path, keys: Any) -> Iterator[tuple[str, float]]:
     rows = found["read the evidence"]
     yield step("metric and interval", lambda: score(claim.protocol, rows))
     yield step("fingerprint of the data", lambda: evidence.fingerprint_of(rows))
+    yield step("sketch, asked for every row", lambda: list(leak_checks(folder, claim, rows)))
     yield step("parent: read and compare", lambda: list(parent_checks(folder, claim, rows)))
     training = claim.training
     assert training is not None
