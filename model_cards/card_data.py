@@ -74,5 +74,6 @@ def _overlap(data: Data) -> str:
         return f"Test examples in the training data of the parent: {NOT_MEASURED}, it has no sketch of them."
     return (
         f"Test examples in the training data of the parent and of what it descends from, by its sketch: {overlap.n:,} "
-        f"of {data.test.n:,} ({overlap.false_positive_rate:g} false positives, {overlap.filters} filters)."
+        f"of {data.test.n:,} ({overlap.false_positive_rate:g} false positives, {overlap.filters} filter"
+        f"{'' if overlap.filters == 1 else 's'})."
     )
