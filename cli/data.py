@@ -60,13 +60,14 @@ def data(
     json: JsonOption = False,
 ) -> None:
     """Report on your data before a run: classes, sizes, copies, near copies, leaks, unreadable files, label errors."""
+    from roadworthy.finetune.series_folder import packaged_in
     from roadworthy.registry import open_registry, trusted_keys
 
     from .output import emit, note, progress
 
     def folder_of(word: str) -> Path:
         if is_folder(word):
-            return Path(word)
+            return packaged_in(Path(word))
         return pulled(open_registry(registry), word, trusted_keys(extra=key or ()))
 
     options = stated(

@@ -143,6 +143,8 @@ def test_leaks_in_the_terminal_in_json_and_on_the_page(roadworthy: Command, plac
     against = answer.json["against"]
     assert (against["n"], against["found"]["train"] + against["found"]["validation"]) == (80, 80)
     assert against["found"]["test"] == 0
+    # The run that the version was published from has the same sketch in its candidate.
+    assert roadworthy(*words[:-1], place.run, "--json").json["against"]["found"] == against["found"]
     told = roadworthy(*words).out
     assert f"  test/PNEUMONIA/person77_again.jpeg ~ train/PNEUMONIA/{source.name} (" in told
     assert "  1 of 31 test images share one with what is trained or stopped on: publishing is blocked\n" in told
