@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clean:
-    """The snapshot that was measured, ``packaged`` as it will be published, and what the clean process left ``aside``."""
+    """The snapshot that was measured, as ``packaged``, and what the clean process left ``aside``."""
 
     packaged: Path
     aside: Path
