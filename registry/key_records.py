@@ -140,7 +140,7 @@ def _read_tombstone(path: Path) -> KeyRecord:
         body = canonical.parse(path.read_bytes(), str(path))
         if body.pop("schema") != _TOMBSTONE or body["keyid"] != path.stem:
             raise ValueError(path)
-        if not all(value is None or isinstance(value, str) for value in body.values()):
+        if not all(value is None or isinstance(value, str) for value in body.values()) or body["since"] is None:
             raise ValueError(path)
         # It may have been edited by hand, and a terminal must not obey it. (``pem`` has lines, and is never told.)
         told = {field: _printable(text) for field, text in body.items() if text is not None and field != "pem"}
