@@ -23,16 +23,21 @@ def evaluate(state: State, setting: Setting[Batch]) -> Metric:
     setting.losses.check()
     setting.journal.evaluating(state)
     with state.average.applied(state.model):
-        rows = predict(
-            state.model,
-            setting.work,
-            "validation",
-            setting.device,
-            setting.report,
-            precision=state.choices.precision,
-            world=setting.world,
-        )
+        rows = validate(state, setting)
     return setting.journal.evaluated(state, rows)
+
+
+def validate(state: State, setting: Setting[Batch]) -> list[Row]:
+    """The answers of the model as it is now to the validation part, at the precision that the run has chosen."""
+    return predict(
+        state.model,
+        setting.work,
+        "validation",
+        setting.device,
+        setting.report,
+        precision=state.choices.precision,
+        world=setting.world,
+    )
 
 
 def predict(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from roadworthy.model_cards import Metric, Row, score
 
 from .checkpoint import Progress, State
-from .evaluation import evaluate, predict
+from .evaluation import evaluate, validate
 from .finders import found_choices
 from .layout import lay_out
 from .probe import better_choices, probe_is_due
@@ -61,15 +61,7 @@ def train(state: State, setting: Setting[Batch], *, new_head: bool, answers_at_s
     journal.ended(state)
     state.average.adopt(state.model)
     if metric is None:  # gone on from a checkpoint that was already at the end
-        rows = predict(
-            state.model,
-            setting.work,
-            "validation",
-            setting.device,
-            setting.report,
-            precision=state.choices.precision,
-            world=setting.world,
-        )
+        rows = validate(state, setting)
         return Outcome(
             progress=state.progress, metric=score(setting.work.protocol, rows), held=state.progress.held, answers=rows
         )

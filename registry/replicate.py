@@ -7,6 +7,7 @@ from pathlib import Path
 
 from securesystemslib.signer import Key
 
+from roadworthy.model_cards.certificate import Certificate
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError
 
 from . import aliases, layout, log, manifest, plain_folder
@@ -62,7 +63,8 @@ def replicate(
     if not was_there:
         with tempfile.TemporaryDirectory(prefix="roadworthy-replicate-") as aside:
             folder = plain_folder.land(source, found, Path(aside) / "snapshot", Meter(found.total, progress))
-            inspected(to, folder, wanted, keys=keys, policy=policy, gate=None)
+            _, certificate = inspected(to, folder, wanted, keys=keys, policy=policy, gate=None)
+            _check_signed(found, certificate)
             store_files(to, folder, found, None)
             key, data = layout.key("versions", wanted.namespace, wanted.name, wanted.selector), manifest.dump(found)
             log.announce(to.store, "publish", wanted, key, data, certificate_sha256=found.certificate_sha256)
@@ -81,6 +83,17 @@ def replicate(
         attestations=attested,
         left_out=(*doubted, *denied),
     )
+
+
+def _check_signed(found: Manifest, certificate: Certificate) -> None:
+    # A publisher here would have taken both from the certificate; a manifest carries its own digest and no signature.
+    parent = certificate.claim.parent.reference if certificate.claim.parent else None
+    if (found.parent, found.note) != (parent, None):
+        raise CheckError(
+            f"the manifest of {found.reference} is not its publisher's: expected the parent {parent} and no note, "
+            f"found {found.parent} and {found.note}. Nothing was imported; ask for the bundle again.",
+            ("the manifest does not say what the certificate says",),
+        )
 
 
 def _is_there(to: Registry, wanted: Manifest) -> bool:

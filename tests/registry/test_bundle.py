@@ -1,5 +1,6 @@
 """A version in one file: the same bytes there and back, whatever happens to the file on its way."""
 
+import dataclasses
 import io
 import os
 import signal
@@ -31,6 +32,7 @@ from roadworthy.registry import (
     trusted_keys,
     write_bundle,
 )
+from roadworthy.registry.manifest import dump
 
 from .second_party import measured
 
@@ -256,3 +258,20 @@ def test_what_second_parties_measured_comes_along(
     done = replicate(open_bundle(tmp_path / "x.tar"), "demo/x@1.0.0", elsewhere, keys=trusted_keys())
     assert done.attestations == 0
     assert len(done.left_out) == 1
+
+
+@pytest.mark.parametrize("change", [{"parent": "demo/famous@9.0.0"}, {"note": {"claim": "99.9 %"}}])
+def test_a_manifest_that_says_more_than_the_certificate_is_refused(
+    version: Manifest, file: Path, island: Registry, keys: Any, change: dict[str, Any]
+) -> None:
+    """With its digest right: a manifest is sealed, not signed, and what it says beside the files is shown."""
+    forged = dump(dataclasses.replace(version, **change))
+
+    def exchange(info: tarfile.TarInfo, data: bytes) -> tuple[tarfile.TarInfo, bytes]:
+        return info, forged if info.name.startswith("versions/") else data
+
+    changed = rewritten(file, exchange)
+    assert open_bundle(changed).resolve("demo/x@1.0.0").files == version.files
+    with pytest.raises(CheckError, match="is not its publisher's: expected the parent None and no note"):
+        replicate(open_bundle(changed), "demo/x@1.0.0", island, keys=keys)
+    assert island.models() == ()
