@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from roadworthy.model_cards.errors import InputError, RoadworthyError, StorageError
@@ -30,10 +30,11 @@ def land(registry: Registry, manifest: Manifest, to: Path, meter: Meter) -> Path
         StorageError: the folder cannot be written; nothing is visible.
     """
     to = to.absolute()
+    staging = to.with_name(f".{to.name}.{manifest.commit[:12]}.partial")
     if _is_here(to, manifest):
+        _clear(staging)
         meter.passed(manifest.total)
         return to
-    staging = to.with_name(f".{to.name}.{manifest.commit[:12]}.partial")
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with _staged(staging):
@@ -52,6 +53,14 @@ def land(registry: Registry, manifest: Manifest, to: Path, meter: Meter) -> Path
     except OSError as error:
         raise StorageError(explain(error, f"write {to}", manifest.total, to.parent)) from error
     return to
+
+
+def _clear(staging: Path) -> None:
+    # Left by a pull that was killed after its folder took its place. The snapshot is whole whether or not it goes.
+    with suppress(OSError):
+        if staging.exists():
+            with _staged(staging):
+                pass
 
 
 def _is_here(to: Path, manifest: Manifest) -> bool:

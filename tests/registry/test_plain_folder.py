@@ -43,3 +43,15 @@ def test_a_killed_pull_to_a_folder_resumes(registry: Registry, version: Manifest
     (staging / "incomplete").write_bytes((tmp_path / "candidate" / "model.safetensors").read_bytes()[:100])
     assert list_files(pull(registry, "demo/x", keys=keys, to=tmp_path / "plain")) == version.files
     assert not staging.exists()
+
+
+def test_what_a_kill_after_the_last_step_left_goes_with_the_next_pull(
+    registry: Registry, version: Manifest, keys: Any, tmp_path: Path
+) -> None:
+    """The folder took its place and its staging folder was not yet removed."""
+    folder = pull(registry, "demo/x", keys=keys, to=tmp_path / "plain")
+    staging = tmp_path / f".plain.{version.commit[:12]}.partial"
+    staging.mkdir()
+    assert pull(registry, "demo/x", keys=keys, to=folder) == folder
+    assert not staging.exists()
+    assert list_files(folder) == version.files
