@@ -33,7 +33,7 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("room", ROOMS)
 def test_arrows_point_one_way(room: str) -> None:
     """A room imports only the rooms below it."""
-    for path in (ROOT / room).glob("*.py"):
+    for path in (ROOT / room).rglob("*.py"):
         used = {name.split(".")[1] for name in imports(path) if name.startswith("roadworthy.")}
         assert used - {room} <= MAY_IMPORT[room], path
 
@@ -41,7 +41,7 @@ def test_arrows_point_one_way(room: str) -> None:
 @pytest.mark.parametrize("room", ["model_cards", "registry"])
 def test_no_torch_below_finetune(room: str) -> None:
     """What cards and registries need is free of torch."""
-    for path in (ROOT / room).glob("*.py"):
+    for path in (ROOT / room).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & TORCH, path
 
 
@@ -56,4 +56,4 @@ def test_every_folder_with_code_is_in_the_wheel() -> None:
     """A nested package would work in a checkout and be missing from the wheel."""
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")}
-    assert {f"roadworthy.{folder}" for folder in folders} == set(packages)
+    assert {f"roadworthy.{folder}".replace("/", ".") for folder in folders} == set(packages)

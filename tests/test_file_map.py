@@ -20,7 +20,7 @@ def named(room: str) -> set[str]:
 
 def lying_in(room: str) -> set[str]:
     """The modules that are there."""
-    return {path.name for path in (ROOT / room).glob("*.py") if path.name != "__init__.py"}
+    return {path.name for path in (ROOT / room).rglob("*.py") if path.name != "__init__.py"}
 
 
 @pytest.mark.parametrize("room", ["model_cards", "registry", "finetune"])
