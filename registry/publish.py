@@ -20,7 +20,7 @@ from roadworthy.model_cards.errors import CheckError, InputError, StorageError
 from roadworthy.model_cards.gate import Gate
 from roadworthy.model_cards.snapshot import CERTIFICATE, MODEL_SIGNATURE, FileEntry, entry_of, list_files
 
-from . import aliases, intake, layout, log, manifest
+from . import aliases, intake, layout, log, manifest, remote
 from .errors import ExistsError
 from .inspection import inspected
 from .manifest import Manifest
@@ -88,6 +88,9 @@ def publish(
     nobody = None if alias == LATEST else partial(_nobody_yet, wanted, alias)
     outcome, certificate = inspected(registry, folder, wanted, keys=keys, policy=policy, gate=gate, verifiers=nobody)
     made = _plan(folder, wanted, certificate, keys)
+    if remote.is_remote(registry.store):
+        moved, checks = remote.publish(registry.store, folder, made, alias, progress)
+        return Published(reference=wanted, manifest=registry.resolve(wanted), moved=moved, checks=checks)
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
     key = layout.key("versions", wanted.namespace, wanted.name, wanted.selector)
@@ -139,6 +142,9 @@ def import_draft(
         created=_now(),
         note=dict(note) if note else None,
     )
+    if remote.is_remote(registry.store):
+        remote.import_draft(registry.store, folder, made, progress)
+        return made.reference
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
     while True:
