@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, runtime_checkable
 
-STEP = 4 << 20  # bytes; large enough that the asking does not count, small enough that many fit into memory
+STEP = 8 << 20  # bytes; large enough that the asking does not count, small enough that many fit into memory
 
 
 @runtime_checkable
