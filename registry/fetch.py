@@ -8,7 +8,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager
 from io import FileIO
 from pathlib import Path
@@ -25,6 +25,7 @@ from .registry import Registry
 from .store import CHUNK
 
 FILES_AT_ONCE = 4
+_SYNCED = 64 << 20  # bytes
 
 
 class Stopped(Exception):
@@ -145,15 +146,19 @@ def _fill(registry: Registry, manifest: Manifest, file: FileEntry, out: FileIO, 
     while chunk := out.read(CHUNK):
         digest.update(chunk)
         passed(len(chunk))
-    size = out.tell()
-    hashed: Future[None] | None = None
+    size, unsynced = out.tell(), 0
+    hashed = synced = None
     come = moved(registry, manifest, file, out)
-    with ThreadPoolExecutor(1, thread_name_prefix="hash") as hashing, closing(come):
+    with ThreadPoolExecutor(2, thread_name_prefix="fetch") as helpers, closing(come):
         for part in come:
             if hashed is not None:
                 hashed.result()
-            hashed = hashing.submit(digest.update, part)
+            hashed = helpers.submit(digest.update, part)
             size += len(part)
+            unsynced += len(part)
+            if unsynced >= _SYNCED and (synced is None or synced.done()):
+                # The disk begins while bytes still come, so that little is left to wait for at the end.
+                synced, unsynced = helpers.submit(os.fdatasync, out.fileno()), 0
             passed(len(part))
     refuse_other(file, f"{file.path} of {manifest.reference}", size, digest.hexdigest())
 

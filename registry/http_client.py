@@ -1,8 +1,10 @@
 """One server's HTTP: its address, the token that is sent to it, what is tried again, and what its answers mean here."""
 
+import functools
 import json
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from roadworthy.model_cards.errors import (
     StorageError,
 )
 
+from .direct import Direct
 from .errors import ExistsError, UnreachableError
 from .tokens import FOREIGN, PREFIX
 
@@ -30,6 +33,7 @@ TOKEN = "ROADWORTHY_TOKEN"
 PLAIN = "ROADWORTHY_PLAIN_HTTP"
 
 _PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds before each further try; a server that is started again is back by then
+_LONGEST_WAIT = 30.0  # seconds that a server may ask for
 _BUSY = {429, 500, 502, 503, 504}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ERRORS: dict[str, type[RoadworthyError]] = {
@@ -52,13 +56,18 @@ class HttpClient:
                 f"a token of huggingface.co ({FOREIGN}…) is never sent to another server. Expected one of "
                 f"{self.url}, {PREFIX}…, in {TOKEN}."
             )
+        headers = {"Authorization": f"Bearer {found}"} if found else {}
+        trusted = functools.cache(httpx.create_ssl_context)
+        self.direct = Direct(f"{self.url}{API}", headers, trusted)
         self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {found}"} if found else {},
+            headers=headers,
             # What a server works on, such as an audit of a large version, takes as long as it takes.
             timeout=httpx.Timeout(connect=5, read=60, write=60, pool=None),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
             follow_redirects=True,  # to where the bytes lie; the token is not sent along to another origin
+            verify=trusted() if self.url.startswith("https") else False,
         )
+        weakref.finalize(self, _close, self._client, self.direct)
 
     def get(self, path: str, **asked: Any) -> "httpx.Response":
         """The whole answer to a GET below the API."""
@@ -127,6 +136,7 @@ class HttpClient:
                 ours = self._refusal(response)
                 if pause is None or not again or ours is not None or response.status_code not in _BUSY:
                     raise ours or self._foreign(response)
+                pause = max(pause, _asked_to_wait(response))
             time.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
@@ -182,9 +192,19 @@ class HttpClient:
         )
 
 
+def _close(client: "httpx.Client", direct: Direct) -> None:
+    client.close()
+    direct.close()
+
+
 def _first(response: "httpx.Response") -> "httpx.Response":
     # Bytes may come from another server that ours has sent us to.
     return response.history[0] if response.history else response
+
+
+def _asked_to_wait(response: "httpx.Response") -> float:
+    seconds = response.headers.get("Retry-After", "")
+    return min(float(seconds), _LONGEST_WAIT) if seconds.isascii() and seconds.isdigit() else 0.0
 
 
 def _object(response: "httpx.Response") -> dict[str, Any]:

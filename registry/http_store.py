@@ -50,7 +50,7 @@ class HttpStore:
             NotFoundError: nothing is stored under that key.
             StorageError: the server cannot be reached.
         """
-        if buffer:
+        if buffer and not self.client.direct.read(f"/store/{check_path(key)}", start, buffer):
             self._fill(key, start, buffer, self._ask(key, start, start + len(buffer)))
 
     def size(self, key: str) -> int:

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from roadworthy.registry.store import CHUNK
 
 from .answers import Refused
+from .resolve import CutError
 
 _SPAN = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -37,7 +38,7 @@ class Sent(Response):
             while self._at < self._end:
                 piece = await run_in_threadpool(self._stream.read, min(CHUNK, self._end - self._at))
                 if not piece:
-                    raise EOFError("a stored file is shorter than it was")
+                    raise CutError("a stored file is shorter than it was")
                 self._at += len(piece)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
