@@ -107,11 +107,12 @@ class FolderStore:
         while True:
             path = self._temporary / secrets.token_hex(16)
             path.mkdir()
-            descriptor = os.open(path, os.O_RDONLY)
-            lock.wait(descriptor)
-            if lock.names(path, descriptor):
-                return path, descriptor
-            os.close(descriptor)  # swept in the moment before it was locked
+            with suppress(FileNotFoundError):  # swept in the moment before it was locked
+                descriptor = os.open(path, os.O_RDONLY)
+                lock.wait(descriptor)
+                if lock.names(path, descriptor):
+                    return path, descriptor
+                os.close(descriptor)
 
     def _path(self, key: str) -> Path:
         return self.root / check_path(key)

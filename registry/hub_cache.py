@@ -48,9 +48,9 @@ def land(registry: Registry, manifest: Manifest, refs: Sequence[str], cache: Pat
     try:
         with lock.held(locks / "roadworthy.lock"):
             _empty(aside)
-            each(
-                manifest.files, lambda file: _fetch_blob(registry, manifest, file, room / "blobs", locks, meter), meter
-            )
+            blobs = room / "blobs"
+            blobs.mkdir(parents=True, exist_ok=True)
+            each(manifest.files, lambda file: _fetch_blob(registry, manifest, file, blobs, locks, meter), meter)
             snapshot = room / "snapshots" / manifest.commit
             _assemble(room, snapshot, aside, manifest)
             for ref in refs:

@@ -83,7 +83,10 @@ def _is_here(to: Path, manifest: Manifest) -> bool:
 def _staged(staging: Path) -> Iterator[None]:
     while True:
         staging.mkdir(exist_ok=True)
-        descriptor = os.open(staging, os.O_RDONLY)
+        try:
+            descriptor = os.open(staging, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # its last owner has removed it
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not lock.names(staging, descriptor):

@@ -101,8 +101,12 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         visible.sent(request, sha256)
         return JSONResponse({"size": file.size}, 201)
 
+    def asked(request: Request, most: int = _DOCUMENT) -> dict[str, Any]:
+        access.require(request, "write")  # before anything is read
+        return _said(request, most)
+
     def version(request: Request) -> Response:
-        said = _said(request)
+        said = asked(request)
         wanted, alias = _reference(said), check_alias(_text(said, "alias"))
         caller = access.require(request, "write", wanted.namespace)
         if alias != LATEST:
@@ -114,7 +118,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         return JSONResponse({"moved": done.moved, "checks": done.checks}, 201)
 
     def draft(request: Request) -> Response:
-        said = _said(request)
+        said = asked(request)
         wanted = _reference(said)
         caller = access.require(request, "write", wanted.namespace)
         note = said.get("note")
@@ -127,7 +131,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         return JSONResponse({"reference": str(made)}, 201)
 
     def performance(request: Request) -> Response:
-        said = _said(request)
+        said = asked(request)
         wanted = _reference(said)
         caller = access.require(request, "write", wanted.namespace)
         with acting_as(caller.name):
@@ -135,7 +139,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         return JSONResponse({"number": number}, 201)
 
     def attestation(request: Request) -> Response:
-        said = _said(request, _EVIDENCE)
+        said = asked(request, _EVIDENCE)
         wanted = _reference(said)
         caller = access.require(request, "write", wanted.namespace)
         with acting_as(caller.name):
@@ -143,7 +147,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         return JSONResponse({"name": name}, 201)
 
     def move(request: Request) -> Response:
-        said = _said(request)
+        said = asked(request)
         wanted, to, expected = _reference(said), Version.parse(_text(said, "to")), said.get("expected")
         caller = access.require(request, _mover(check_alias(wanted.selector)), wanted.namespace)
         seen = None if expected is None else Version.parse(_text(said, "expected"))
@@ -207,7 +211,7 @@ def _kind(error: RoadworthyError) -> str:
     return next(public)
 
 
-def _said(request: Request, most: int = _DOCUMENT) -> dict[str, Any]:
+def _said(request: Request, most: int) -> dict[str, Any]:
     try:
         said = json.loads(anyio.from_thread.run(partial(read_body, request, most)))
     except (ValueError, RecursionError) as error:
