@@ -65,6 +65,7 @@ class Surround:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
+                await self._keep(request, seen.status)  # first: what was answered is in the log
             else:
                 seen.done = not message.get("more_body", False)
             await send(message)
@@ -78,8 +79,12 @@ class Surround:
             await answer(refused)(scope, receive, sending)
         except CutError:
             pass  # the server closes a connection whose body has not ended
+        except Exception:
+            if not seen.status:
+                await self._keep(request, 500)
+            raise
         finally:
-            await self._tell(request, seen, time.monotonic() - began)
+            self._tell(request, seen, time.monotonic() - began)
 
     def _admit(self, request: Request) -> None:
         length = request.headers.get("content-length", "0")
@@ -108,28 +113,45 @@ class Surround:
 
         return bounded
 
-    async def _tell(self, request: Request, seen: _Seen, seconds: float) -> None:
-        # Of the query nothing: it may hold a grant. Quoted, so that no path ends the line, or commands a terminal.
-        path = json.dumps(request.scope["path"])[1:-1]
-        caller = getattr(request.state, "caller", None)
-        who = caller.name if caller is not None else "nobody"
+    def _tell(self, request: Request, seen: _Seen, seconds: float) -> None:
         cut = "" if seen.done else " (cut off)"
-        _LOG.info("%s %s %.300s %d%s %.0f ms", who, request.method, path, seen.status, cut, 1000 * seconds)
+        _LOG.info(
+            "%s %s %.300s %d%s %.0f ms",
+            _who(request),
+            request.method,
+            _path(request),
+            seen.status or 500,
+            cut,
+            1000 * seconds,
+        )
+
+    async def _keep(self, request: Request, status: int) -> None:
         role: Any = getattr(request.state, "role", None)
         if self._audit is None or request.method in _SAFE or role in (None, "read"):
             return
+        caller = getattr(request.state, "caller", None)
         try:
             await run_in_threadpool(
                 self._audit.write,
-                who=who,
+                who=_who(request),
                 role=caller.role if caller is not None else None,
                 address=_address(request),
                 what=request.method,
-                path=path,
-                status=seen.status,
+                path=_path(request),
+                status=status,
             )
         except StorageError as error:
             _LOG.error("the audit log was not written: %s", error)
+
+
+def _who(request: Request) -> str:
+    caller = getattr(request.state, "caller", None)
+    return caller.name if caller is not None else "nobody"
+
+
+def _path(request: Request) -> str:
+    # Of the query nothing: it may hold a grant. Quoted, so that no path ends the line, or commands a terminal.
+    return json.dumps(request.scope["path"])[1:-1]
 
 
 def _address(request: Request) -> str:
