@@ -22,6 +22,7 @@ from .limits import Rate
 from .resolve import CutError
 
 _LOG = logging.getLogger("roadworthy.server")
+HEADERS = 32 * 2**10  # bytes of all of them: a token, and what a client says of itself, are far less
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -87,6 +88,8 @@ class Surround:
             self._tell(request, seen, time.monotonic() - began)
 
     def _admit(self, request: Request) -> None:
+        if sum(len(name) + len(value) for name, value in request.headers.raw) > HEADERS:
+            raise Refused(431, f"the headers are too long: expected at most {HEADERS:,} bytes")
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._limits.body:
             raise Refused(413, f"the body is too long: expected at most {self._limits.body:,} bytes")
@@ -138,6 +141,7 @@ class Surround:
                 address=_address(request),
                 what=request.method,
                 path=_path(request),
+                about=getattr(request.state, "about", None),
                 status=status,
             )
         except StorageError as error:

@@ -179,7 +179,8 @@ def test_bodies_and_headers_are_bounded(serve: Serve) -> None:
                 yield bytes(100)
 
         assert client.post("/api/repos/create", content=unpromised()).status_code == 413
-        assert client.get("/api/models", headers={"X-Long": "a" * 100_000}).status_code == 400
+        assert client.get("/api/models", headers={"X-Long": "a" * 100_000}).status_code in (400, 431)
+        assert client.get("/api/models", headers={"X-Long": "a" * 32_768}).status_code in (400, 431)
         assert client.get("/api/models").status_code == 200
 
 
@@ -193,10 +194,10 @@ def test_every_write_is_in_the_log(served: Served, api: HfApi, tmp_path: Path) -
         client.put(f"/team/x.git/info/lfs/objects/{'0' * 64}/0?grant=secret")
     api.model_info("team/x")
     lines = [json.loads(line) for line in served.audit.read_text().splitlines()]
-    assert [(one["who"], one["what"], one["path"], one["status"]) for one in lines] == [
-        ("ci", "POST", "/api/repos/create", 200),
-        ("reader", "POST", "/api/repos/create", 403),
-        ("nobody", "PUT", f"/team/x.git/info/lfs/objects/{'0' * 64}/0", 401),
+    assert [(one["who"], one["what"], one["path"], one["about"], one["status"]) for one in lines] == [
+        ("ci", "POST", "/api/repos/create", "team/x", 200),
+        ("reader", "POST", "/api/repos/create", "team/y", 403),
+        ("nobody", "PUT", f"/team/x.git/info/lfs/objects/{'0' * 64}/0", None, 401),
     ]
     assert "secret" not in served.audit.read_text()
     head = verify_audit_log(served.audit)

@@ -70,7 +70,7 @@ def test_a_name_alone_is_in_the_tokens_namespace(api: HfApi) -> None:
 
 def test_changes(api: HfApi, pushed: str) -> None:
     """Files are copied, replaced and deleted, folders too; the history keeps each state."""
-    steps = [
+    steps: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
         CommitOperationCopy("model.safetensors", "copy.safetensors"),
         CommitOperationCopy("config.json", "copy.json"),
         CommitOperationDelete("sub/"),
