@@ -11,18 +11,20 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
 from roadworthy.model_cards.errors import RoadworthyError
-from roadworthy.registry.tokens import EVERY, FOREIGN, PREFIX, ROLES, Role, TokenFile, read_tokens
+from roadworthy.registry.tokens import EVERY, FOREIGN, PREFIX, ROLES, TokenFile, read_tokens
+from roadworthy.registry.tokens import Role as Role
 
 from .answers import Refused, refusal
 
 GRANT = "rwg_"
+PROTECTED = ("latest", "production")
 _ANONYMOUS = "anonymous"
 # The Hub's words: its clients take any other 401 for a repository that is not there.
 _INVALID = "Invalid credentials in Authorization header"
@@ -51,11 +53,15 @@ class Caller:
 class Access:
     """Decides for every request. ``tokens`` is the file of `registry.tokens`; it is read again when it changes.
 
-    ``anonymous_read``: whoever has no token may read everything. Without it, nobody reads without one.
+    ``anonymous_read``: whoever has no token may read everything. Without it, nobody reads without one. ``protected``
+    aliases are moved by who may ``promote``.
     """
 
-    def __init__(self, tokens: Path | None = None, *, anonymous_read: bool = False) -> None:
+    def __init__(
+        self, tokens: Path | None = None, *, anonymous_read: bool = False, protected: Collection[str] = PROTECTED
+    ) -> None:
         self._file = tokens
+        self._protected = frozenset(protected)
         self._anonymous_read = anonymous_read
         self._lock = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
@@ -100,6 +106,10 @@ class Access:
         """Says of a namespace whether whoever asks may read there: for lists over all of them."""
         caller = self.identify(request)
         return lambda namespace: self._anonymous_read or caller.has("read", namespace)
+
+    def is_protected(self, alias: str) -> bool:
+        """Whether it takes the role ``promote`` to move that alias."""
+        return alias in self._protected
 
     def lend(
         self, caller: Caller, role: Role, namespaces: Sequence[str], *, seconds: int = 3600, path: str | None = None

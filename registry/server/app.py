@@ -9,40 +9,48 @@ from collections.abc import Callable, Sequence
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from roadworthy.model_cards.errors import RoadworthyError
+from roadworthy.registry.audit_log import AuditLog
 from roadworthy.registry.registry import Registry
 
+from . import aliases, hub_commit, hub_read, hub_repos, hub_xet, lfs, resolve
 from .access import Access
 from .answers import NO_REPO, Refused, on_error, on_refused
+from .surround import Limits, Surround
 
 Endpoints = Callable[[Registry, Access], Sequence[Route]]
 
-_ENDPOINTS: tuple[Endpoints, ...] = ()
+_ENDPOINTS: tuple[Endpoints, ...] = (
+    hub_read.routes,
+    hub_repos.routes,
+    hub_commit.routes,
+    hub_xet.routes,
+    lfs.routes,
+    aliases.routes,
+    resolve.routes,
+)
 
 
-def app(registry: Registry, access: Access, *, endpoints: Sequence[Endpoints] = _ENDPOINTS) -> Starlette:
-    """The server of ``registry`` as an ASGI application."""
-    routes = [route for routes in endpoints for route in routes(registry, access)]
+def app(
+    registry: Registry,
+    access: Access,
+    *,
+    limits: Limits | None = None,
+    audit: AuditLog | None = None,
+    endpoints: Sequence[Endpoints] = _ENDPOINTS,
+) -> Starlette:
+    """The server of ``registry`` as an ASGI application. ``audit``: where writes are logged, if anywhere."""
+    routes = [route for made in endpoints for route in made(registry, access)]
+    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     made = Starlette(
-        routes=[*routes, Route("/{path:path}", _unknown, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])],
+        routes=[*routes, Route("/{path:path}", _unknown, methods=every)],
         exception_handlers={Refused: on_refused, RoadworthyError: on_error},
     )
-    made.add_middleware(_RawPaths)
+    made.add_middleware(Surround, access, limits or Limits(), audit)
     return made
 
 
 async def _unknown(request: Request) -> None:
-    what = f"{request.method} {request.url.path}"
+    what = f"{request.method} {request.scope['path']}"
     raise Refused(404, f"nothing answers {what:.200}: this registry holds models, and no data sets or spaces", NO_REPO)
-
-
-class _RawPaths:
-    def __init__(self, inner: ASGIApp) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope["path"] = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
-        await self._inner(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The parts of a request's path, which are matched undecoded (`app`)."""
+"""The parts of a request's path, which are matched undecoded (`app`), and the numbers of its query."""
 
 from urllib.parse import unquote
 
@@ -32,3 +32,15 @@ def model(request: Request) -> Reference:
         return Reference.parse(f"{part(request, 'namespace')}/{part(request, 'name')}@{DRAFT}")
     except InputError as error:
         raise Refused(404, str(error), NO_REPO) from error
+
+
+def number(request: Request, name: str, default: int) -> int:
+    """A number of the query.
+
+    Raises:
+        Refused: 400, it is none.
+    """
+    text = request.query_params.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise Refused(400, f"cannot read the {name} {text!r:.40}. Expected a number.")
+    return int(text)
