@@ -24,7 +24,7 @@ _FEWEST, _MOST, _MEAN = 3, 9, 4  # nodes of a group: all but the last have from 
 
 def to_text(digest: bytes) -> str:
     """A hash as the protocol spells it: four little-endian numbers, 16 hex digits each."""
-    return "%016x%016x%016x%016x" % _WORDS.unpack(digest)
+    return "{:016x}{:016x}{:016x}{:016x}".format(*_WORDS.unpack(digest))
 
 
 def from_text(text: str) -> bytes:
@@ -59,7 +59,7 @@ class Tree:
         self._add(0, digest, size)
 
     def xorb_hash(self) -> bytes:
-        """The root: the hash of a xorb of these chunks. The tree is used up."""
+        """The root: the hash of a xorb of these chunks, zeros if there are none. The tree is used up."""
         level = 0
         while level < len(self._levels) - 1 or len(self._levels[level]) > 1:
             if self._levels[level]:

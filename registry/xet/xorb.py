@@ -5,7 +5,7 @@ Form: https://huggingface.co/docs/xet/xorb. The index is ours: it is kept beside
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from roadworthy.model_cards.errors import InputError
 
@@ -15,6 +15,12 @@ from .hashes import Tree, hash_chunk, to_text
 LARGEST = 64 * 2**20  # bytes of a xorb, as it is sent
 _MOST_CHUNKS = 8 * 1024  # the reference implementation's own bound
 _ENTRY = struct.Struct("<32sIII")
+
+
+class Readable(Protocol):
+    """Bytes that are read once, from first to last, in pieces of at most ``size``; ``b""`` at the end."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Index:
@@ -63,7 +69,7 @@ class CheckedXorb:
     Whoever stores what this yields stores either the right bytes or nothing; `index` is there afterwards.
     """
 
-    def __init__(self, stream: BinaryIO, expected: bytes, size: int) -> None:
+    def __init__(self, stream: Readable, expected: bytes, size: int) -> None:
         """``expected`` is its hash and ``size`` its length in bytes, as somebody claims.
 
         Raises:
@@ -124,7 +130,7 @@ def _same(header: Header, packed: int, size: int) -> Header:
     return header
 
 
-def _read_exactly(stream: BinaryIO, size: int) -> bytes:
+def _read_exactly(stream: Readable, size: int) -> bytes:
     # A body arrives in pieces of any length.
     data = stream.read(size)
     while 0 < len(data) < size and (more := stream.read(size - len(data))):
