@@ -28,7 +28,6 @@ def environment(served: Served, tmp_path: Path) -> dict[str, str]:
         "HF_ENDPOINT": served.url,
         "HF_TOKEN": served.token(),
         "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_DISABLE_XET": "1",
         "OMP_NUM_THREADS": "1",
     }
 
