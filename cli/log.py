@@ -43,4 +43,4 @@ def verify(
     if json:
         emit(asdict(head))
     else:
-        typer.echo(f"{head.lines:,} lines are one chain; the last one is {head.sha256 or 'none'}")
+        typer.echo(f"lines in one chain: {head.lines:,}; the last one is {head.sha256 or 'none'}")

@@ -19,7 +19,7 @@ from roadworthy.model_cards.errors import DamagedError, StorageError
 
 from .folder_store import explain
 
-_FIELDS = {"number", "previous", "when", "who", "role", "from", "what", "path", "status", "sha256"}
+_FIELDS = {"number", "previous", "when", "who", "role", "from", "what", "path", "about", "status", "sha256"}
 _LONGEST = 16 * 2**10  # bytes of one line
 
 
@@ -38,8 +38,11 @@ class AuditLog:
         self.file = file
         self._lock = threading.Lock()
 
-    def write(self, *, who: str, role: str | None, address: str, what: str, path: str, status: int) -> None:
-        """Appends what was done. ``path`` is that of the request, without its query.
+    def write(
+        self, *, who: str, role: str | None, address: str, what: str, path: str, about: str | None, status: int
+    ) -> None:
+        """Appends what was done. ``path`` is that of the request, without its query; ``about`` the model, where the
+        path does not say.
 
         Raises:
             StorageError: the file cannot be written.
@@ -58,6 +61,7 @@ class AuditLog:
                     "from": address,
                     "what": what,
                     "path": path[:2000],
+                    "about": about,
                     "status": status,
                 }
                 file.write(_line(said))

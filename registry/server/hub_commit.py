@@ -48,7 +48,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         return await run_in_threadpool(told, wanted, part(request, "revision"), asked)
 
     def told(wanted: Reference, branch: str, asked: list[tuple[str, int]]) -> Response:
-        base = revisions.head(registry, wanted, branch)
+        base = _movable(registry, wanted, branch)
         there = {file.path: file for file in base.files}
         names = [*there, *(path for path, _ in asked)]
         return JSONResponse({"files": [_mode(registry, base, there, names, path, size) for path, size in asked]})
@@ -59,10 +59,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         branch = part(request, "revision")
         if request.query_params.get("create_pr"):
             raise Refused(403, "this registry has no pull requests: commit to a branch of your own, or to main")
-        if branch != DRAFT and not revisions.line(registry, wanted, branch):
-            await run_in_threadpool(revisions.find, registry, wanted, branch)
-            raise Refused(403, f"cannot commit to {branch!r:.100}: only branches move. {HOW_TO_PUBLISH}")
-        await run_in_threadpool(revisions.head, registry, wanted, branch)
+        await run_in_threadpool(_movable, registry, wanted, branch)
         with tempfile.TemporaryDirectory(prefix="roadworthy-") as name:
             header, steps = await _read(request, registry, Path(name))
             change = Change(
@@ -87,6 +84,13 @@ def routes(registry: Registry, access: Access) -> list[Route]:
 HOW_TO_PUBLISH = (
     "Versions come into being only through the gate, which measures: roadworthy publish FOLDER team/name@1.0.0"
 )
+
+
+def _movable(registry: Registry, wanted: Reference, branch: str) -> Manifest:
+    if branch == DRAFT or revisions.line(registry, wanted, branch):
+        return revisions.head(registry, wanted, branch)
+    revisions.find(registry, wanted, branch)
+    raise Refused(403, f"cannot commit to {branch!r:.100}: only branches move. {HOW_TO_PUBLISH}")
 
 
 def is_left_out(path: str, names: Iterable[str]) -> bool:

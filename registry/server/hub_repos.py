@@ -36,6 +36,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
     async def create_repo(request: Request) -> Response:
         said = await _document(request)
         wanted = _named(said, access.identify(request))
+        request.state.about = wanted.model
         access.require(request, "write", wanted.namespace)
         if said.get("private") or said.get("visibility") not in (None, "public"):
             raise Refused(400, "this registry has no private repositories: who may read is a matter of tokens")
@@ -57,6 +58,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
     async def delete_repo(request: Request) -> Response:
         said = await _document(request)
         wanted = _named(said, access.identify(request))
+        request.state.about = wanted.model
         access.require(request, "write", wanted.namespace)
         await run_in_threadpool(delete, wanted)
         return JSONResponse({})

@@ -9,6 +9,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
@@ -18,7 +19,6 @@ from starlette.routing import Route
 
 from roadworthy.model_cards.errors import DamagedError, StorageError
 from roadworthy.model_cards.snapshot import FileEntry
-from roadworthy.registry import layout
 from roadworthy.registry.checked import CheckedReader
 from roadworthy.registry.manifest import Manifest
 from roadworthy.registry.registry import Registry
@@ -67,25 +67,23 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         )
 
     def _pieces(file: FileEntry, found: Manifest, span: tuple[int, int] | None) -> Iterator[bytes]:
-        with lock:
-            suspect = file.sha256 in damaged
         what = f"{file.path} of {found.reference}"
-        stream = _open(registry, file, found)
-        try:
+        with ExitStack() as opened:
+            stream = opened.enter_context(registry.open(file, found.reference))
+            with lock:
+                suspect = file.sha256 in damaged
             if suspect:
-                for _ in iter(CheckedReader(stream, file, what).read, b""):
-                    pass
+                _read_to_the_end(CheckedReader(stream, file, what))
                 stream.seek(0)
                 with lock:
                     damaged.discard(file.sha256)
-        except DamagedError as error:
-            stream.close()
-            raise Refused(503, f"{error} Ask whoever runs this server to restore it.") from error
-        return _sent(stream, file, what, span)
+            return _sent(opened.pop_all(), stream, file, what, span)
 
-    def _sent(stream: BinaryIO, file: FileEntry, what: str, span: tuple[int, int] | None) -> Iterator[bytes]:
+    def _sent(
+        opened: ExitStack, stream: BinaryIO, file: FileEntry, what: str, span: tuple[int, int] | None
+    ) -> Iterator[bytes]:
         try:
-            with stream:
+            with opened:
                 yield from _range(stream, *span) if span else _checked(stream, file, what)
         except (StorageError, OSError) as error:
             if isinstance(error, DamagedError):
@@ -98,10 +96,9 @@ def routes(registry: Registry, access: Access) -> list[Route]:
     return [Route(path % word, resolve, methods=["GET"]) for word in ("resolve", "raw")]
 
 
-def _open(registry: Registry, file: FileEntry, found: Manifest) -> BinaryIO:
-    # Not with `Registry.open`: it stays open until the last piece is sent.
-    with registry.open(file, found.reference):
-        return registry.store.open(layout.blob_key(file.sha256))
+def _read_to_the_end(reader: CheckedReader) -> None:
+    while reader.read():
+        pass
 
 
 def _checked(stream: BinaryIO, file: FileEntry, what: str) -> Iterator[bytes]:

@@ -16,9 +16,8 @@ from roadworthy.registry.registry import Registry
 
 from .access import PROTECTED, Access
 from .app import app
-from .surround import Limits
+from .surround import HEADERS, Limits
 
-_HEADER = 32 * 2**10  # bytes of all headers together; a token, a path and what a client says of itself are far less
 _CONNECTIONS = 1000
 _FAREWELL = 30  # seconds in which a transfer may end after Ctrl-C
 
@@ -83,7 +82,7 @@ def serve(registry: Registry, settings: Settings, *, ready: Callable[[], None] |
         log_config=None,
         server_header=False,
         limit_concurrency=_CONNECTIONS,
-        h11_max_incomplete_event_size=_HEADER,
+        h11_max_incomplete_event_size=HEADERS,
         timeout_graceful_shutdown=_FAREWELL,
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,

@@ -22,6 +22,7 @@ from .limits import Rate
 from .resolve import CutError
 
 _LOG = logging.getLogger("roadworthy.server")
+HEADERS = 32 * 2**10  # bytes of all of them: a token, and what a client says of itself, are far less
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -65,6 +66,7 @@ class Surround:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
+                await self._keep(request, seen.status)  # first: what was answered is in the log
             else:
                 seen.done = not message.get("more_body", False)
             await send(message)
@@ -78,10 +80,16 @@ class Surround:
             await answer(refused)(scope, receive, sending)
         except CutError:
             pass  # the server closes a connection whose body has not ended
+        except Exception:
+            if not seen.status:
+                await self._keep(request, 500)
+            raise
         finally:
-            await self._tell(request, seen, time.monotonic() - began)
+            self._tell(request, seen, time.monotonic() - began)
 
     def _admit(self, request: Request) -> None:
+        if sum(len(name) + len(value) for name, value in request.headers.raw) > HEADERS:
+            raise Refused(431, f"the headers are too long: expected at most {HEADERS:,} bytes")
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._limits.body:
             raise Refused(413, f"the body is too long: expected at most {self._limits.body:,} bytes")
@@ -108,28 +116,46 @@ class Surround:
 
         return bounded
 
-    async def _tell(self, request: Request, seen: _Seen, seconds: float) -> None:
-        # Of the query nothing: it may hold a grant. Quoted, so that no path ends the line, or commands a terminal.
-        path = json.dumps(request.scope["path"])[1:-1]
-        caller = getattr(request.state, "caller", None)
-        who = caller.name if caller is not None else "nobody"
+    def _tell(self, request: Request, seen: _Seen, seconds: float) -> None:
         cut = "" if seen.done else " (cut off)"
-        _LOG.info("%s %s %.300s %d%s %.0f ms", who, request.method, path, seen.status, cut, 1000 * seconds)
+        _LOG.info(
+            "%s %s %.300s %d%s %.0f ms",
+            _who(request),
+            request.method,
+            _path(request),
+            seen.status or 500,
+            cut,
+            1000 * seconds,
+        )
+
+    async def _keep(self, request: Request, status: int) -> None:
         role: Any = getattr(request.state, "role", None)
         if self._audit is None or request.method in _SAFE or role in (None, "read"):
             return
+        caller = getattr(request.state, "caller", None)
         try:
             await run_in_threadpool(
                 self._audit.write,
-                who=who,
+                who=_who(request),
                 role=caller.role if caller is not None else None,
                 address=_address(request),
                 what=request.method,
-                path=path,
-                status=seen.status,
+                path=_path(request),
+                about=getattr(request.state, "about", None),
+                status=status,
             )
         except StorageError as error:
             _LOG.error("the audit log was not written: %s", error)
+
+
+def _who(request: Request) -> str:
+    caller = getattr(request.state, "caller", None)
+    return caller.name if caller is not None else "nobody"
+
+
+def _path(request: Request) -> str:
+    # Of the query nothing: it may hold a grant. Quoted, so that no path ends the line, or commands a terminal.
+    return json.dumps(request.scope["path"])[1:-1]
 
 
 def _address(request: Request) -> str:

@@ -27,7 +27,7 @@ from .access import Access
 
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 _KINDS: tuple[str, ...] = get_args(layout.Kind)
-_LISTING: tuple[layout.Kind, ...] = ("versions", "drafts")  # kinds that list blobs
+_LISTING: tuple[layout.Kind, ...] = ("versions", "drafts", "branches")  # kinds that list blobs
 
 
 class Visible:
@@ -101,7 +101,7 @@ class Visible:
         return f"sent/{hashlib.sha256(caller.encode()).hexdigest()[:32]}/{sha256}"
 
     def _read_manifest(self, key: str) -> None:
-        namespace, name, last = layout.parts(key)
+        namespace, name, *_, last = layout.parts(key)
         asked = Reference(namespace, name, last if key.startswith("versions/") else DRAFT)
         try:
             with self._registry.store.open(key) as stream:
