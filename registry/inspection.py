@@ -9,7 +9,7 @@ from roadworthy.model_cards.audit import Audit, audit
 from roadworthy.model_cards.certificate import Certificate
 from roadworthy.model_cards.errors import CheckError, InputError, NotFoundError
 from roadworthy.model_cards.gate import Gate
-from roadworthy.model_cards.snapshot import EVIDENCE, PARENT_TEST_EVIDENCE
+from roadworthy.model_cards.snapshot import EVIDENCE, PARENT_TEST_EVIDENCE, FileEntry
 
 from . import intake
 from .gate import decide
@@ -29,10 +29,12 @@ def inspected(
     policy: Asked,
     gate: Gate | None,
     verifiers: Callable[[], Verifiers] | None = None,
+    files: Sequence[FileEntry] | None = None,
 ) -> tuple[Audit, Certificate]:
     """The audit of ``folder``, and its certificate, if it may become the version ``wanted`` of ``registry``.
 
-    ``verifiers`` as in `policy.violations`: by default no second party is asked for.
+    ``verifiers`` as in `policy.violations`: by default no second party is asked for. ``files`` as in `audit`: who
+    stores them hashes them.
 
     Raises:
         CheckError: it may not; the ``reasons`` are all there are.
@@ -40,7 +42,7 @@ def inspected(
         StorageError: a file, or the home's policy, cannot be read.
     """
     objections = intake.inspect(folder)
-    outcome = audit(folder, keys)
+    outcome = audit(folder, keys, files=files)
     reasons = (*decide(outcome, objections, gate), *_of_parent(registry, folder, outcome))
     if outcome.certificate is not None:
         reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys, verifiers)

@@ -6,19 +6,24 @@ it too.
 
 import base64
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
-from roadworthy.model_cards.errors import NotFoundError, StorageError
-from roadworthy.model_cards.snapshot import FileEntry
+from roadworthy.model_cards.certificate import from_statement
+from roadworthy.model_cards.envelope import payload_of
+from roadworthy.model_cards.errors import CheckError, DamagedError, NotFoundError, StorageError
+from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry, list_files
 
-from .checked import Passed
+from .checked import Passed, holds
 from .fetch import Meter, each
 from .http_store import HttpStore
 from .manifest import Manifest
 from .reference import Reference
 from .store import CHUNK, Store
 from .storing import Progress
+
+_LARGE = 64 << 20  # bytes
 
 
 def is_remote(store: Store) -> TypeGuard[HttpStore]:
@@ -73,6 +78,16 @@ def _send_files(store: HttpStore, folder: Path, made: Manifest, progress: Progre
     each(tuple(first.values()), lambda file: _send_file(store, folder / file.path, file, meter), meter)
 
 
+def listed(folder: Path) -> tuple[FileEntry, ...]:
+    """The files of a certified snapshot that is about to be sent. Large ones are as its certificate says: they are
+    hashed where they arrive, or here, if they are there already. Errors as in `list_files`.
+    """
+    stated: tuple[FileEntry, ...] = ()
+    with suppress(CheckError, DamagedError, OSError):  # the audit says what is wrong with the certificate
+        stated = from_statement(payload_of((folder / CERTIFICATE).read_bytes())).files
+    return list_files(folder, known=(file for file in stated if file.size >= _LARGE))
+
+
 def _send_file(store: HttpStore, path: Path, file: FileEntry, meter: Meter) -> None:
     where = f"/blobs/{file.sha256}"
     try:
@@ -80,7 +95,8 @@ def _send_file(store: HttpStore, path: Path, file: FileEntry, meter: Meter) -> N
     except NotFoundError:
         pass
     else:
-        meter.passed(file.size)
+        if not holds(path, file, meter.passed):
+            raise CheckError(f"{path} is not what it was: expected sha256 {file.sha256}. Nothing was published.")
         return
     share = meter.mark()
 
@@ -89,7 +105,13 @@ def _send_file(store: HttpStore, path: Path, file: FileEntry, meter: Meter) -> N
         return _pieces(path, share.passed)
 
     # The server reads its store to the end of the disk before it answers.
-    store.client.send("PUT", where, content=content, headers={"Content-Length": str(file.size)}, patience=600)
+    headers = {"Content-Length": str(file.size)}
+    try:
+        store.client.send("PUT", where, content=content, headers=headers, patience=600)
+    except DamagedError as error:
+        raise DamagedError(
+            f"{path} did not arrive as it should be: {error} It was changed here, or on its way. Nothing was published."
+        ) from error
 
 
 def _pieces(path: Path, passed: Passed) -> Iterator[bytes]:

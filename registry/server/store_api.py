@@ -113,7 +113,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
             access.require(request, _mover(alias), wanted.namespace)
         files = _files(request, said)
         with acting_as(caller.name), laid_out(store, files) as folder:
-            done = publish(registry, folder, wanted, keys=trusted_keys(), alias=alias)
+            done = publish(registry, folder, wanted, keys=trusted_keys(), alias=alias, files=files)
         visible.forget(request, (file.sha256 for file in files))
         return JSONResponse({"moved": done.moved, "checks": done.checks}, 201)
 
@@ -126,7 +126,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
             raise InputError("cannot read the note. Expected text by name.")
         files = _files(request, said)
         with acting_as(caller.name), laid_out(store, files) as folder:
-            made = import_draft(registry, folder, wanted, note=note)
+            made = import_draft(registry, folder, wanted, note=note, files=files)
         visible.forget(request, (file.sha256 for file in files))
         return JSONResponse({"reference": str(made)}, 201)
 

@@ -176,6 +176,24 @@ def test_a_flipped_byte_on_the_way_up_is_refused(
             assert hashlib.sha256(stream.read()).hexdigest() == key.rpartition("/")[2]
 
 
+@pytest.mark.parametrize("there_already", [False, True])
+def test_a_large_file_that_is_not_the_certified_one_is_refused(
+    remote: Registry, candidate: Any, keys: Any, monkeypatch: pytest.MonkeyPatch, there_already: bool
+) -> None:
+    """It is not hashed before it is sent; whether it is sent or not, it is hashed then."""
+    monkeypatch.setattr("roadworthy.registry.remote._LARGE", 1_000_000)
+    if there_already:
+        publish(remote, candidate("first", size=2_500_000), "demo/x@1.0.0", keys=keys)
+    folder = candidate("second", size=2_500_000, right=96)
+    weights = folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[1_234_567] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises((CheckError, DamagedError), match=r"model\.safetensors .*Nothing was published"):
+        publish(remote, folder, "demo/x@1.1.0", keys=keys)
+    assert [str(version) for version in remote.versions("demo", "x")] == (["1.0.0"] if there_already else [])
+
+
 def test_a_draft_is_imported_and_pulled(remote: Registry, registry: Registry, candidate: Any, tmp_path: Path) -> None:
     """With what its upstream says of it; what may run code is refused there too."""
     folder = candidate()
