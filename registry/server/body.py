@@ -1,6 +1,8 @@
 """Bodies of requests: short ones whole, long ones as a stream that a thread reads while they arrive."""
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import anyio.from_thread
 from starlette.requests import ClientDisconnect, Request
@@ -25,6 +27,21 @@ async def read_body(request: Request, most: int = SHORT) -> bytes:
             raise Refused(413, f"the body is too long: expected at most {most:,} bytes here")
         parts.append(chunk)
     return b"".join(parts)
+
+
+def parsed(data: bytes) -> Any:
+    """The JSON document that ``data`` is.
+
+    Raises:
+        Refused: 400, it is none, or holds what no UTF-8 text can.
+    """
+    try:
+        document = json.loads(data)
+        if b"\\u" in data:
+            json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair cannot be stored
+        return document
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, f"cannot read the body as JSON: {error!r:.200}") from error
 
 
 async def lines(request: Request, longest: int) -> AsyncIterator[bytes]:

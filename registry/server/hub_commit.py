@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import json
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -25,7 +24,7 @@ from roadworthy.registry.registry import Registry
 from . import describe, git_objects, revisions
 from .access import Access
 from .answers import Refused
-from .body import lines, read_body
+from .body import lines, parsed, read_body
 from .drafting import Change, Put, Remove, commit, stored
 from .paths import model, part
 
@@ -120,8 +119,8 @@ def _mode(
 
 def _asked(body: bytes) -> list[tuple[str, int]]:
     try:
-        asked = [(str(one["path"]), int(one["size"])) for one in json.loads(body)["files"]]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        asked = [(str(one["path"]), int(one["size"])) for one in parsed(body)["files"]]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Refused(400, f"cannot read what is to be sent: {error!r:.200}") from error
     if len(asked) > 1000:
         raise Refused(413, f"expected at most 1,000 files in one question, found {len(asked)}")
@@ -156,9 +155,9 @@ async def _read(request: Request, registry: Registry, spool: Path) -> tuple[dict
 
 def _parsed(line: bytes) -> tuple[str, dict[str, Any]]:
     try:
-        said = json.loads(line)
+        said = parsed(line)
         key, value = said["key"], said["value"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError) as error:
         raise Refused(400, f"cannot read a line of the commit: {error!r:.200}") from error
     if not isinstance(key, str) or not isinstance(value, dict):
         raise Refused(400, "cannot read a line of the commit. Expected a key and an object.")

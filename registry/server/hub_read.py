@@ -17,7 +17,7 @@ from roadworthy.registry.registry import Registry
 from . import describe, listing, revisions
 from .access import Access
 from .answers import NO_ENTRY, Refused
-from .body import read_body
+from .body import parsed, read_body
 from .paths import model, number, part
 
 _PAGE = 1000  # entries of a tree, commits, models: what one answer holds
@@ -165,11 +165,11 @@ def _refs(kind: str, commits: dict[str, str]) -> list[dict[str, str]]:
 def _paths(body: bytes, kind: str) -> tuple[list[str], bool]:
     try:
         if kind.startswith("application/json"):
-            said = json.loads(body)
+            said = parsed(body)
             return [str(path) for path in said["paths"]], _is_true(str(said.get("expand", "")))
         form = parse_qs(body.decode())
         return form.get("paths", []), _is_true(form.get("expand", [""])[0])
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Refused(400, f"cannot read the paths that are asked for: {error!r:.200}") from error
 
 

@@ -4,7 +4,6 @@ A repository with a certified version is deleted by nobody, a version's tag is m
 no branch: it is moved where it is checked who may (`aliases`).
 """
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +24,7 @@ from roadworthy.registry.tokens import EVERY
 from . import revisions
 from .access import Access, Caller
 from .answers import NO_REVISION, Refused
-from .body import read_body
+from .body import parsed, read_body
 from .hub_commit import HOW_TO_PUBLISH
 from .paths import model, part
 
@@ -189,10 +188,7 @@ def _is_version(name: str) -> bool:
 
 
 async def _document(request: Request) -> dict[str, Any]:
-    try:
-        said = json.loads(await read_body(request) or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, f"cannot read the body: {error!r:.200}") from error
+    said = parsed(await read_body(request) or b"{}")
     if not isinstance(said, dict):
         raise Refused(400, "cannot read the body. Expected a JSON object.")
     return said
