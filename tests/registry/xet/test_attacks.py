@@ -3,6 +3,7 @@
 import http.client
 import json
 import random
+import time
 from contextlib import closing
 from dataclasses import replace
 
@@ -10,8 +11,9 @@ import httpx
 import lz4.frame
 import pytest
 
-from roadworthy.registry import create_token, layout
-from roadworthy.registry.server import rebuild
+from roadworthy.registry import MemoryStore, create_token, layout
+from roadworthy.registry.server import cas, rebuild
+from roadworthy.registry.store import Source
 
 from . import build
 from .conftest import Serving
@@ -146,6 +148,33 @@ def test_a_shard_that_lies(serving: Serving, version: str) -> None:
         assert said(send(serving, f"/{version}/shards", data)) != "stored"
     assert said(send(serving, f"/{version}/shards", build.shard(FILE, replace(FILE, hash=bytes(32))))) != "stored"
     assert not serving.blobs()
+
+
+def test_a_sender_that_goes_away(serving: Serving) -> None:
+    """In the middle of a xorb: nothing of it stays, and the next one is taken in."""
+    with closing(http.client.HTTPConnection(serving.url.removeprefix("http://"), timeout=60)) as connection:
+        connection.putrequest("POST", f"/xet/v1/xorbs/default/{build.spelled(XORB.hash)}")
+        connection.putheader("Authorization", f"Bearer {serving.token}")
+        connection.putheader("Content-Length", str(len(XORB.body)))
+        connection.endheaders(XORB.body[:50_000])
+    assert send_xorb(serving, OTHER).json() == {"was_inserted": True}
+    assert len(serving.xorbs()) == 1
+
+
+def test_it_tells_how_far_it_is(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a file is put together, so that neither a proxy nor the client takes it for stuck."""
+    create = MemoryStore.create
+
+    def slowly(store: MemoryStore, key: str, source: Source | bytes) -> None:
+        create(store, key, source)
+        time.sleep(0.3)
+
+    send_xorb(serving)
+    monkeypatch.setattr(MemoryStore, "create", slowly)
+    monkeypatch.setattr(cas, "_PULSE", 0.05)
+    *before, last = map(json.loads, send(serving, "/v2/shards", build.shard(FILE)).text.splitlines())
+    assert last == {"type": "result", "result": 1}
+    assert before[-1] == {"type": "validating", "verified": len(DATA), "total": len(DATA)}
 
 
 def test_a_digest_is_not_enough(serving: Serving) -> None:
