@@ -13,6 +13,8 @@
       tags/<namespace>/<name>/<tag>.json                       a Hub client's own name for a commit; never a version's
       uploads/<upload>/<00000001>                              part of a large file on its way in
       log/<00000001>.json                                      one entry of the registry's log, naming the one before
+      xorbs/<yyyymmdd>/<64 hex>                                what Xet clients sent on a day, cleared after weeks;
+                                                               .index beside it, written last: where its chunks lie
       tmp/                                                     files being written; never listed
 
 A key is created once and never overwritten. The blobs of a version come first, then its entry in the log, and its
