@@ -22,6 +22,7 @@ from . import (
     publish,
     pull,
     race,
+    revoke,
     show,
     verify,
 )
@@ -47,6 +48,7 @@ for command in (
     diff,
     publish,
     alias,
+    revoke,
     bench,
     export,
     bundle,

@@ -41,6 +41,8 @@ from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
 from .replicate import Replicated, replicate
+from .revocation import Revocation, Word
+from .revoking import RevokedWarning, add_revocation, revocation, revocations, revoke
 from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, TimeToSolution, models, show
 from .signers import signer
@@ -68,6 +70,8 @@ __all__ = [
     "Reference",
     "Registry",
     "Replicated",
+    "Revocation",
+    "RevokedWarning",
     "Rotated",
     "Rule",
     "Signer",
@@ -76,7 +80,9 @@ __all__ = [
     "Verifiers",
     "Version",
     "VersionAudit",
+    "Word",
     "add_performance",
+    "add_revocation",
     "admission",
     "agreeing",
     "attest",
@@ -101,6 +107,9 @@ __all__ = [
     "publish",
     "pull",
     "replicate",
+    "revocation",
+    "revocations",
+    "revoke",
     "rotate_key",
     "show",
     "signer",

@@ -16,7 +16,7 @@ from .keys import key_at_hand, user
 from .reference import Reference
 from .store import Store
 
-_LOGGED: tuple[layout.Kind, ...] = ("versions", "aliases", "attestations")
+_LOGGED: tuple[layout.Kind, ...] = ("versions", "aliases", "attestations", "revocations")
 
 
 def announce(
@@ -59,7 +59,7 @@ def digests(store: Store) -> dict[str, str]:
 
 
 def logged(store: Store) -> list[str]:
-    """The keys of everything stored that a log speaks of: manifests, moves of aliases, attestations."""
+    """The keys of everything stored that a log speaks of: manifests, moves of aliases, attestations, revocations."""
     return [key for kind in _LOGGED for key in layout.documents(store, kind)]
 
 

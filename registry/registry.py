@@ -50,19 +50,30 @@ class Registry:
             DamagedError: the stored manifest, or the alias's log, was changed.
         """
         asked = Reference.parse(reference)
+        found = self.find(asked)
+        if found is None:
+            raise self._unknown(asked)
+        return found
+
+    def find(self, reference: Reference | str) -> Manifest | None:
+        """The same, and ``None`` where there is no such thing: what is asked in passing looks for no likely names.
+
+        Raises:
+            DamagedError: the stored manifest, or the alias's log, was changed.
+        """
+        asked = Reference.parse(reference)
         if asked.selector == DRAFT:
             drafts = layout.documents(self.store, "drafts", asked.namespace, asked.name)
-            if not drafts:
-                raise self._unknown(asked)
-            return self._read_manifest(drafts[-1], asked)
+            return self._read_manifest(drafts[-1], asked) if drafts else None
         version = asked.version or self._follow(asked)
         if version is None:
-            raise self._unknown(asked)
+            return None
         try:
-            key = layout.key("versions", asked.namespace, asked.name, str(version))
-            return self._read_manifest(key, asked.at(version))
+            return self._read_manifest(
+                layout.key("versions", asked.namespace, asked.name, str(version)), asked.at(version)
+            )
         except NotFoundError:
-            raise self._unknown(asked) from None
+            return None
 
     def history(self, reference: Reference | str) -> tuple[aliases.Move, ...]:
         """Every move of an alias, the first one first: when, by whom, from where, to where."""
