@@ -25,6 +25,7 @@ from .audit_all import audit_registry
 from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
+from .index import IndexState, index_state, rebuild_index
 from .intake import Objection
 from .key_records import KeyRecord
 from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
@@ -44,7 +45,7 @@ from .replicate import Replicated, replicate
 from .revocation import Revocation, Word
 from .revoking import RevokedWarning, add_revocation, revocation, revocations, revoke
 from .rotation import Rotated, rotate_key
-from .search import Details, Entry, Figure, TimeToSolution, models, show
+from .search import Details, Entry, Figure, Page, TimeToSolution, find, models, show
 from .signers import signer
 from .store import Store
 from .trust import distrust_key, trust_key
@@ -57,12 +58,14 @@ __all__ = [
     "ExistsError",
     "Figure",
     "FolderStore",
+    "IndexState",
     "KeyRecord",
     "LogAudit",
     "Manifest",
     "MemoryStore",
     "Move",
     "Objection",
+    "Page",
     "Party",
     "Policy",
     "Published",
@@ -92,9 +95,11 @@ __all__ = [
     "audit_version",
     "distrust_key",
     "export_key",
+    "find",
     "home",
     "home_policy",
     "import_draft",
+    "index_state",
     "list_keys",
     "load_policy",
     "models",
@@ -106,6 +111,7 @@ __all__ = [
     "promote",
     "publish",
     "pull",
+    "rebuild_index",
     "replicate",
     "revocation",
     "revocations",

@@ -156,6 +156,7 @@ def import_draft(
         keys = layout.documents(registry.store, "drafts", asked.namespace, asked.name)
         # After the last one, and not after as many as there are: one that was removed would be waited for for ever.
         number = int(layout.parts(keys[-1])[-1]) + 1 if keys else 1
+        log.announce_draft(registry.store, asked, number)
         try:
             registry.store.create(layout.key("drafts", asked.namespace, asked.name, number), data)
         except ExistsError:
