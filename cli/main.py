@@ -16,6 +16,7 @@ from . import (
     export,
     finetune,
     import_checkpoint,
+    index,
     keys,
     models,
     one_voice,
@@ -53,6 +54,7 @@ for command in (
     export,
     bundle,
     import_checkpoint,
+    index,
     keys,
     demo,
 ):

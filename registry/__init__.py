@@ -45,7 +45,7 @@ from .replicate import Replicated, replicate
 from .revocation import Revocation, Word
 from .revoking import RevokedWarning, add_revocation, revocation, revocations, revoke
 from .rotation import Rotated, rotate_key
-from .search import Details, Entry, Figure, Page, TimeToSolution, find, models, show
+from .search import Details, Entry, Figure, Page, TimeToSolution, find, models, namespaces, show
 from .signers import signer
 from .store import Store
 from .trust import distrust_key, trust_key
@@ -103,6 +103,7 @@ __all__ = [
     "list_keys",
     "load_policy",
     "models",
+    "namespaces",
     "new_key",
     "open_bundle",
     "open_registry",

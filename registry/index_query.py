@@ -48,7 +48,7 @@ class Asked:
     protocol: str | None = None
     hardware: str | None = None
     parent: str | None = None
-    namespace: str | None = None
+    namespaces: tuple[str, ...] | None = None
     since: str | None = None
     until: str | None = None
     newest: bool = False
@@ -106,7 +106,9 @@ def _order(asked: Asked) -> str:
 
 
 def _conditions(asked: Asked) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    for column in ("namespace", "task", "system"):
+    if asked.namespaces is not None:
+        yield "namespace IN (SELECT value FROM json_each(?))", (json.dumps(asked.namespaces),)
+    for column in ("task", "system"):
         if (wanted := getattr(asked, column)) is not None:
             yield f"{column} = ?", (wanted,)
     if asked.newest:

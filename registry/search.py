@@ -87,7 +87,7 @@ def find(
     protocol: str | None = None,
     hardware: str | None = None,
     parent: str | None = None,
-    namespace: str | None = None,
+    namespace: str | Sequence[str] | None = None,
     since: str | None = None,
     until: str | None = None,
     newest: bool = False,
@@ -102,8 +102,9 @@ def find(
     """A page of what `models` lists, by more conditions, in one of four orders.
 
     ``protocol`` is a name (``id@version``), an id, or a pattern with ``*``; ``hardware`` a part of the machine's words;
-    ``parent`` a version, or a model and then any of its versions; ``since`` and ``until`` a day or a moment of
-    ``created``, both included. ``newest``: of each model its highest version alone, or its draft where it has none.
+    ``parent`` a version, or a model and then any of its versions; ``namespace`` one or several; ``since`` and ``until``
+    a day or a moment of ``created``, both included. ``newest``: of each model its highest version alone, or its draft
+    where it has none.
 
     ``sort``: ``name``; ``created``, the newest first; ``metric``, the best first; ``tts``, the fastest first by the run
     clock. The last two rank only what can be compared, so within one `Entry.figures` or `Entry.times`, one such group
@@ -129,7 +130,7 @@ def find(
         protocol=protocol,
         hardware=hardware,
         parent=parent,
-        namespace=namespace,
+        namespaces=(namespace,) if isinstance(namespace, str) else None if namespace is None else tuple(namespace),
         since=since,
         until=until,
         newest=newest,
@@ -153,6 +154,30 @@ def find(
         )
 
     return index_file.ask(registry, question, progress=progress)
+
+
+def namespaces(registry: Registry) -> tuple[str, ...]:
+    """Every namespace that has a version or a draft, sorted: for whoever may see only some.
+
+    Raises:
+        StorageError: the registry cannot be read.
+
+    Example:
+        >>> from roadworthy.registry import namespaces, open_registry
+        >>> namespaces(open_registry("registry"))
+        ('team',)
+    """
+
+    def question(connection: sqlite3.Connection) -> tuple[str, ...]:
+        found: list[str] = []
+        while row := connection.execute(_NEXT, (found[-1] if found else "",)).fetchone():
+            found.append(row[0])
+        return tuple(found)
+
+    return index_file.ask(registry, question)
+
+
+_NEXT = "SELECT namespace FROM entries INDEXED BY by_name WHERE namespace > ? ORDER BY namespace LIMIT 1"
 
 
 def show(registry: Registry, reference: Reference | str) -> Details:

@@ -30,6 +30,7 @@ ROAD: tuple[Any, ...] = (
     registry.publish,
     registry.models,
     registry.find,
+    registry.namespaces,
     registry.index_state,
     registry.rebuild_index,
     registry.show,

@@ -14,6 +14,7 @@ from roadworthy.registry import (
     Registry,
     find,
     models,
+    namespaces,
 )
 from roadworthy.registry.index_file import ask
 
@@ -74,6 +75,9 @@ def test_conditions(varied: Registry) -> None:
     assert (
         numbers(varied, protocol="text-*") == numbers(varied, parent="demo/y") == numbers(varied, namespace="d") == ""
     )
+    assert numbers(varied, namespace=["other", "demo"], limit=1) == "5"
+    assert numbers(varied, namespace=[]) == ""
+    assert namespaces(varied) == ("demo",)
     assert numbers(varied, newest=True) == "5"
 
 
