@@ -69,6 +69,18 @@ def ask(
         return question(connection)
 
 
+def glance(registry: Registry, sql: str) -> list[str] | None:
+    """The first column of what a file says that is there, whatever is new since; ``None``: nothing usable is there."""
+    path = place_of(registry)
+    if path is None:
+        return None
+    try:
+        with closing(_usable(path)) as connection:
+            return [row[0] for row in connection.execute(sql)] or None
+    except (_UnusableError, sqlite3.Error):
+        return None
+
+
 @contextmanager
 def _current(path: Path, registry: Registry, progress: Progress | None, *, anew: bool) -> Iterator[sqlite3.Connection]:
     if anew:

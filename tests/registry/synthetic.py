@@ -41,6 +41,7 @@ class Counting:
     def __init__(self) -> None:
         self.inner = MemoryStore()
         self.asked: Counter[str] = Counter()
+        self.prefixes: set[str] = set()
         self.create, self.size, self.delete = self.inner.create, self.inner.size, self.inner.delete
 
     def open(self, key: str) -> BinaryIO:
@@ -49,6 +50,7 @@ class Counting:
 
     def list(self, prefix: str) -> Iterator[str]:
         self.asked["list"] += 1
+        self.prefixes.add(prefix)
         return self.inner.list(prefix)
 
 

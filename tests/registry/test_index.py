@@ -13,6 +13,7 @@ from securesystemslib.signer import CryptoSigner, Key
 
 from roadworthy.model_cards.certificate import Claim, from_statement
 from roadworthy.model_cards.envelope import payload_of
+from roadworthy.model_cards.errors import NotFoundError
 from roadworthy.model_cards.snapshot import FileEntry, entry_of
 from roadworthy.registry import (
     FolderStore,
@@ -206,6 +207,24 @@ def test_an_entry_of_the_log_that_is_missing(registry: Registry, candidate: Any,
     assert rebuild_index(registry).log_entry == 4
     publish(registry, folder, "demo/x@1.2.0", keys=keys)
     assert models(registry) == listed(registry)
+
+
+def test_a_mistyped_name_lists_nothing_where_there_is_an_index(claim: Claim, keys: Keys) -> None:
+    """Nor does a parent that is another registry's."""
+    registry, store = counting("counting:likely")
+    write(registry, claim, "demo/photographs@1.0.0")
+    with pytest.raises(NotFoundError, match="Did you mean demo/photographs"):
+        registry.resolve("demo/photograph")
+    models(registry)
+    store.prefixes.clear()
+    with pytest.raises(NotFoundError, match="Did you mean demo/photographs"):
+        registry.resolve("demo/photograph")
+    assert store.prefixes == {f"{kind}/demo/photograph{end}" for kind, end in _LISTED}
+    assert registry.find("elsewhere/base@1.0.0") is None
+    assert store.prefixes <= {f"{kind}/demo/photograph{end}" for kind, end in _LISTED}
+
+
+_LISTED = (("aliases", "/latest/"), ("versions", "/"), ("drafts", "/"))
 
 
 def test_where_no_file_can_be_written(
