@@ -7,7 +7,7 @@ log, and what a damaged entry may have announced, is found by listing what is st
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
@@ -17,6 +17,7 @@ from roadworthy.model_cards.errors import InputError, NotFoundError
 
 from . import chain, index_rows, layout
 from .entries import Entry, entry_at
+from .folder_store import FolderStore
 from .manifest import Manifest
 from .reference import DRAFT, Reference
 from .registry import Registry
@@ -140,25 +141,37 @@ def _list(connection: sqlite3.Connection, registry: Registry, progress: Progress
 def _take(connection: sqlite3.Connection, registry: Registry, keys: Sequence[str], *, mark: bool = True) -> None:
     """Reads documents by their keys, and writes their rows; what is not there is waited for, or was taken away."""
     todo = {key: about for key in keys if (about := _about(key)) is not None}
+    for (key, about), (read, there) in zip(todo.items(), _read_all(registry, todo), strict=True):
+        # A draft's row is that of the newest which is there, whichever was announced.
+        if there:
+            connection.execute("DELETE FROM pending WHERE key = ?", (key,))
+        else:
+            connection.execute("INSERT OR IGNORE INTO pending VALUES (?, ?)", (key, time.time()))
+        if layout.kind_of(key) == "revocations":
+            if there:
+                values = (str(about), int(layout.parts(key)[-1]), read)
+                connection.execute("INSERT OR REPLACE INTO revocations VALUES (?, ?, ?)", values)
+            continue
+        if read is None:
+            index_rows.remove(connection, str(about))
+        else:
+            index_rows.put(connection, *read)
+        if mark:
+            index_rows.mark_newest(connection, about.namespace, about.name)
+
+
+def _read_all(registry: Registry, todo: Mapping[str, Reference]) -> Iterator[tuple[Any, bool]]:
+    """What `_read` finds under each key, and whether that very key is there."""
+
+    def read(one: tuple[str, Reference]) -> tuple[Any, bool]:
+        found = _read(registry, *one)
+        return found, found is not None and (one[1].selector != DRAFT or _is_there(registry.store, one[0]))
+
+    if isinstance(registry.store, FolderStore):  # what waits for no network is quicker without threads
+        yield from map(read, todo.items())
+        return
     with ThreadPoolExecutor(_READERS) as pool:
-        found = pool.map(lambda one: _read(registry, *one), todo.items())
-        for (key, about), read in zip(todo.items(), found, strict=True):
-            # A draft's row is that of the newest which is there, whichever was announced.
-            if read is None or not _is_there(registry.store, key):
-                connection.execute("INSERT OR IGNORE INTO pending VALUES (?, ?)", (key, time.time()))
-            else:
-                connection.execute("DELETE FROM pending WHERE key = ?", (key,))
-            if layout.kind_of(key) == "revocations":
-                if read is not None:
-                    values = (str(about), int(layout.parts(key)[-1]), read)
-                    connection.execute("INSERT OR REPLACE INTO revocations VALUES (?, ?, ?)", values)
-                continue
-            if read is None:
-                index_rows.remove(connection, str(about))
-            else:
-                index_rows.put(connection, *read)
-            if mark:
-                index_rows.mark_newest(connection, about.namespace, about.name)
+        yield from pool.map(read, todo.items())
 
 
 def _read(registry: Registry, key: str, about: Reference) -> Any:

@@ -87,13 +87,12 @@ def answer(connection: sqlite3.Connection, asked: Asked) -> Found:
     if len(found) <= _FEW:
         few = json.dumps([row[0] for row in found])
         # The cross join keeps SQLite from walking all of an order's index for the sake of a few.
-        rows = connection.execute(
-            f"SELECT entries.* FROM json_each(?) AS few CROSS JOIN entries ON entries.id = few.value {page}",
-            (few,),
-        ).fetchall()
+        sql = f"SELECT entries.id FROM json_each(?) AS few CROSS JOIN entries ON entries.id = few.value {page}"
+        ids = connection.execute(sql, (few,)).fetchall()
     else:
         index = "" if "MATCH" in holds else f"INDEXED BY by_{_INDEX[asked.sort]}"
-        rows = connection.execute(f"SELECT * FROM entries {index} WHERE {holds} {page}", values).fetchall()
+        ids = connection.execute(f"SELECT id FROM entries {index} WHERE {holds} {page}", values).fetchall()
+    rows = [connection.execute("SELECT * FROM entries WHERE id = ?", tuple(one)).fetchone() for one in ids]
     return Found(rows=rows, total=min(len(found), COUNTED), more=len(found) > COUNTED)
 
 
