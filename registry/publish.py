@@ -52,6 +52,7 @@ def publish(
     policy: Asked = "home",
     gate: Gate | None = None,
     model_key: Path | None = None,
+    allow_revoked: bool = False,
     progress: Progress | None = None,
 ) -> Published:
     """Publishes the certified snapshot in ``folder`` as the version ``reference``.
@@ -60,7 +61,8 @@ def publish(
     signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one; the figures must pass
     the gate that the certificate states, and ``gate`` besides. Where a policy demands second parties, none is asked
     for yet, but for an ``alias`` other than ``latest`` (`promote`). ``model_key``: an elliptic-curve private key (PEM),
-    with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first.
+    with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first. What comes from
+    a revoked parent is refused but with ``allow_revoked``.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -86,7 +88,16 @@ def publish(
     # Nobody else can have measured it yet. `latest` may point at it all the same: it says what is newest; any other
     # alias says what to rely on.
     nobody = None if alias == LATEST else partial(_nobody_yet, wanted, alias)
-    outcome, certificate = inspected(registry, folder, wanted, keys=keys, policy=policy, gate=gate, verifiers=nobody)
+    outcome, certificate = inspected(
+        registry,
+        folder,
+        wanted,
+        keys=keys,
+        policy=policy,
+        gate=gate,
+        verifiers=nobody,
+        allow_revoked=allow_revoked,
+    )
     made = _plan(folder, wanted, certificate, keys)
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
@@ -145,6 +156,7 @@ def import_draft(
         keys = layout.documents(registry.store, "drafts", asked.namespace, asked.name)
         # After the last one, and not after as many as there are: one that was removed would be waited for for ever.
         number = int(layout.parts(keys[-1])[-1]) + 1 if keys else 1
+        log.announce_draft(registry.store, asked, number)
         try:
             registry.store.create(layout.key("drafts", asked.namespace, asked.name, number), data)
         except ExistsError:
