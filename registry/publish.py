@@ -52,6 +52,7 @@ def publish(
     policy: Asked = "home",
     gate: Gate | None = None,
     model_key: Path | None = None,
+    allow_revoked: bool = False,
     files: Sequence[FileEntry] | None = None,
     progress: Progress | None = None,
 ) -> Published:
@@ -61,8 +62,9 @@ def publish(
     signed by one of ``keys``, and meet ``policy``, by default that of this home, if it has one; the figures must pass
     the gate that the certificate states, and ``gate`` besides. Where a policy demands second parties, none is asked
     for yet, but for an ``alias`` other than ``latest`` (`promote`). ``model_key``: an elliptic-curve private key (PEM),
-    with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first. ``files``: what
-    is said to lie in the folder; it is hashed when it is stored, and another file is refused then.
+    with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first. What comes from
+    a revoked parent is refused but with ``allow_revoked``. ``files``: what is said to lie in the folder; it is hashed
+    when it is stored, and another file is refused then.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -91,11 +93,19 @@ def publish(
     if remote.is_remote(registry.store):
         files = remote.listed(folder)
     outcome, certificate = inspected(
-        registry, folder, wanted, keys=keys, policy=policy, gate=gate, verifiers=nobody, files=files
+        registry,
+        folder,
+        wanted,
+        keys=keys,
+        policy=policy,
+        gate=gate,
+        verifiers=nobody,
+        allow_revoked=allow_revoked,
+        files=files,
     )
     made = _plan(folder, wanted, certificate, keys)
     if remote.is_remote(registry.store):
-        moved, checks = remote.publish(registry.store, folder, made, alias, progress)
+        moved, checks = remote.publish(registry.store, folder, made, alias, progress, allow_revoked=allow_revoked)
         return Published(reference=wanted, manifest=registry.resolve(wanted), moved=moved, checks=checks)
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
@@ -158,6 +168,7 @@ def import_draft(
         keys = layout.documents(registry.store, "drafts", asked.namespace, asked.name)
         # After the last one, and not after as many as there are: one that was removed would be waited for for ever.
         number = int(layout.parts(keys[-1])[-1]) + 1 if keys else 1
+        log.announce_draft(registry.store, asked, number)
         try:
             registry.store.create(layout.key("drafts", asked.namespace, asked.name, number), data)
         except ExistsError:

@@ -9,7 +9,6 @@ A protected alias (`Access.is_protected`) needs the role ``promote``, any other 
 trusts and its policy decide as they do for `promote`.
 """
 
-import json
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -27,7 +26,7 @@ from roadworthy.registry.registry import Registry
 from . import revisions
 from .access import Access, Caller, Role
 from .answers import Refused
-from .body import read_body
+from .body import parsed, read_body
 from .paths import model, part
 
 
@@ -75,10 +74,10 @@ def _alias(request: Request) -> Reference:
 
 def _asked(body: bytes) -> tuple[Version, Version | None]:
     try:
-        said = json.loads(body)
+        said = parsed(body)
         expected = said.get("expected")
         return Version.parse(str(said["to"])), None if expected is None else Version.parse(str(expected))
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise Refused(400, f"cannot read the move: {error!r:.200}. Expected to, and expected.") from error
     except InputError as error:
         raise Refused(400, str(error)) from error

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import json
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -18,14 +17,15 @@ from starlette.routing import Route
 from roadworthy.model_cards.errors import InputError
 from roadworthy.model_cards.snapshot import FileEntry, check_path
 from roadworthy.registry.intake import may_run_code
+from roadworthy.registry.keys import acting_as
 from roadworthy.registry.manifest import Manifest
 from roadworthy.registry.reference import DRAFT, Reference
 from roadworthy.registry.registry import Registry
 
 from . import describe, git_objects, revisions
-from .access import Access
+from .access import Access, Caller
 from .answers import Refused
-from .body import lines, read_body
+from .body import lines, parsed, read_body
 from .drafting import Change, Put, Remove, commit, stored
 from .paths import model, part
 
@@ -69,10 +69,14 @@ def routes(registry: Registry, access: Access) -> list[Route]:
                 expected=header.get("parentCommit"),
                 steps=steps,
             )
-            made = await run_in_threadpool(commit, registry, wanted, branch, change)
+            made = await run_in_threadpool(made_by, caller, wanted, branch, change)
         url = f"{str(request.base_url).rstrip('/')}/{wanted.model}/commit/{made.commit}"
         said = {"success": True, "commitOid": made.commit, "commitUrl": url, "hookOutput": ""}
-        return JSONResponse(said, headers=describe.warning(made))
+        return JSONResponse(said, headers=describe.warning(registry, made))
+
+    def made_by(caller: Caller, wanted: Reference, branch: str, change: Change) -> Manifest:
+        with acting_as(caller.name):
+            return commit(registry, wanted, branch, change)
 
     one = "/api/models/{namespace}/{name}"
     return [
@@ -120,8 +124,8 @@ def _mode(
 
 def _asked(body: bytes) -> list[tuple[str, int]]:
     try:
-        asked = [(str(one["path"]), int(one["size"])) for one in json.loads(body)["files"]]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        asked = [(str(one["path"]), int(one["size"])) for one in parsed(body)["files"]]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Refused(400, f"cannot read what is to be sent: {error!r:.200}") from error
     if len(asked) > 1000:
         raise Refused(413, f"expected at most 1,000 files in one question, found {len(asked)}")
@@ -156,9 +160,9 @@ async def _read(request: Request, registry: Registry, spool: Path) -> tuple[dict
 
 def _parsed(line: bytes) -> tuple[str, dict[str, Any]]:
     try:
-        said = json.loads(line)
+        said = parsed(line)
         key, value = said["key"], said["value"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError) as error:
         raise Refused(400, f"cannot read a line of the commit: {error!r:.200}") from error
     if not isinstance(key, str) or not isinstance(value, dict):
         raise Refused(400, "cannot read a line of the commit. Expected a key and an object.")

@@ -4,7 +4,6 @@ A repository with a certified version is deleted by nobody, a version's tag is m
 no branch: it is moved where it is checked who may (`aliases`).
 """
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from roadworthy.model_cards.errors import InputError, NotFoundError
-from roadworthy.registry import aliases, layout, sealed
+from roadworthy.registry import aliases, layout, log, sealed
 from roadworthy.registry.errors import ExistsError
 from roadworthy.registry.manifest import dump
 from roadworthy.registry.reference import DRAFT, LATEST, Reference, Version
@@ -25,7 +24,7 @@ from roadworthy.registry.tokens import EVERY
 from . import revisions
 from .access import Access, Caller
 from .answers import NO_REVISION, Refused
-from .body import read_body
+from .body import parsed, read_body
 from .hub_commit import HOW_TO_PUBLISH
 from .paths import model, part
 
@@ -74,9 +73,12 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         # The newest draft of main last, and the note of its creation after it: a kill leaves a repository, not a ghost.
         kinds: tuple[layout.Kind, ...] = ("tags", "branches", "drafts")
         keys = [key for kind in kinds for key in layout.documents(registry.store, kind, wanted.namespace, wanted.name)]
+        last = [int(layout.parts(key)[-1]) for key in revisions.line(registry, wanted, DRAFT)][-1:]
         for key in (*keys, revisions.repo_key(wanted)):
             with suppress(NotFoundError):
                 registry.store.delete(key)
+        for number in last:
+            log.announce_draft(registry.store, wanted, number)  # whoever follows the log finds that it is gone
 
     async def create_tag(request: Request) -> Response:
         wanted = model(request)
@@ -189,10 +191,7 @@ def _is_version(name: str) -> bool:
 
 
 async def _document(request: Request) -> dict[str, Any]:
-    try:
-        said = json.loads(await read_body(request) or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, f"cannot read the body: {error!r:.200}") from error
+    said = parsed(await read_body(request) or b"{}")
     if not isinstance(said, dict):
         raise Refused(400, "cannot read the body. Expected a JSON object.")
     return said

@@ -4,7 +4,6 @@ A client sends the bytes without its token, so that the address it was given car
 What arrives is hashed while it is stored, and is stored under its digest or not at all.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,7 +27,7 @@ from roadworthy.registry.registry import Registry
 
 from .access import Access, Caller
 from .answers import Refused
-from .body import BodySource, read_body
+from .body import BodySource, parsed, read_body
 from .paths import model
 
 _OID = re.compile(r"[0-9a-f]{64}")
@@ -213,10 +212,10 @@ def _file(request: Request) -> FileEntry:
 
 def _asked(body: bytes) -> list[tuple[str, int]]:
     try:
-        said = json.loads(body)
+        said = parsed(body)
         operation, objects = said["operation"], said["objects"]
         asked = [(one["oid"], one["size"]) for one in objects]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError) as error:
         raise Refused(400, f"cannot read the batch: {error!r:.200}") from error
     if operation != "upload":
         raise Refused(400, "this server takes large files in by git-lfs; get them from /resolve/")

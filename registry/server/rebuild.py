@@ -24,7 +24,7 @@ from roadworthy.registry.xet.xorb import Index
 from .xorbs import Xorbs
 
 LARGEST = 50_000_000_000  # bytes of a file, as on the Hub
-_MOST_CHUNKS = 2**24  # in all files of a shard: a terabyte in chunks of the usual size
+_MOST_CHUNKS = 2**23  # in all files of a shard: half a terabyte in chunks of the usual size, looked up in 15 seconds
 _HELD = 64  # indexes, of 360 kB at most
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from roadworthy.model_cards.errors import InputError, NotFoundError
+from roadworthy.model_cards.snapshot import check_path
 from roadworthy.registry import aliases, layout, manifest, sealed
 from roadworthy.registry.manifest import Manifest
 from roadworthy.registry.reference import DRAFT, LATEST, Reference
@@ -20,6 +21,7 @@ from .answers import NO_REPO, NO_REVISION, Refused
 
 REPO_SCHEMA = "roadworthy/repo/1"
 TAG_SCHEMA = "roadworthy/tag/1"
+_LONGEST = 200  # of a name as a file's; file systems take 255
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -60,15 +62,22 @@ def line(registry: Registry, model: Reference, branch: str) -> list[str]:
     """The keys of a branch's drafts, the oldest first."""
     if branch == DRAFT:
         return layout.documents(registry.store, "drafts", model.namespace, model.name)
-    return layout.documents(registry.store, "branches", model.namespace, model.name, quote(branch, safe=""))
+    try:
+        return layout.documents(registry.store, "branches", model.namespace, model.name, _file_name(branch))
+    except InputError:
+        return []  # nothing was ever called that
 
 
 def next_key(model: Reference, branch: str, after: list[str]) -> str:
-    """The key that the next draft of a branch takes."""
+    """The key that the next draft of a branch takes.
+
+    Raises:
+        InputError: no branch can be called that.
+    """
     number = int(layout.parts(after[-1])[-1]) + 1 if after else 1
     if branch == DRAFT:
         return layout.key("drafts", model.namespace, model.name, number)
-    return layout.key("branches", model.namespace, model.name, quote(branch, safe=""), number)
+    return layout.key("branches", model.namespace, model.name, _file_name(branch), number)
 
 
 def exists(registry: Registry, model: Reference) -> bool:
@@ -118,8 +127,12 @@ def tags(registry: Registry, model: Reference) -> dict[str, str]:
 
 
 def tag_key(model: Reference, tag: str) -> str:
-    """Where a Hub client's tag lies."""
-    return layout.key("tags", model.namespace, model.name, quote(tag, safe=""))
+    """Where a Hub client's tag lies.
+
+    Raises:
+        InputError: no tag can be called that.
+    """
+    return layout.key("tags", model.namespace, model.name, _file_name(tag))
 
 
 def repo_key(model: Reference) -> str:
@@ -135,6 +148,13 @@ def read(registry: Registry, key: str, model: Reference) -> Manifest:
     """
     with registry.store.open(key) as file:
         return _parsed(file.read(), model)
+
+
+def _file_name(name: str) -> str:
+    quoted = quote(name, safe="")
+    if len(quoted) > _LONGEST:
+        raise InputError(f"cannot call a branch or a tag {name!r:.60}: expected at most {_LONGEST} letters, quoted.")
+    return check_path(quoted)
 
 
 @lru_cache(maxsize=64)  # every file of a snapshot is asked for on its own; whoever reads other bytes parses them anew

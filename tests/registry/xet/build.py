@@ -47,9 +47,7 @@ def grouped(data: bytes) -> bytes:
 
 def packed(data: bytes, scheme: int) -> bytes:
     """A chunk with its header."""
-    body = {0: lambda: data, 1: lambda: lz4.frame.compress(data), 2: lambda: lz4.frame.compress(grouped(data))}[
-        scheme
-    ]()
+    body = data if scheme == 0 else bytes(lz4.frame.compress(grouped(data) if scheme == 2 else data))
     return bytes([0]) + len(body).to_bytes(3, "little") + bytes([scheme]) + len(data).to_bytes(3, "little") + body
 
 

@@ -51,8 +51,8 @@ def test_the_tree_grows_as_the_batch_form_does(count: int, pick: random.Random, 
             digest[24] = digest[24] & 0xFC | divisor
         nodes.append((bytes(digest), pick.randint(1, 131072)))
     tree = Tree()
-    for digest, size in nodes:
-        tree.add(digest, size)
+    for node, size in nodes:
+        tree.add(node, size)
     assert tree.xorb_hash() == build.root(nodes)
 
 
