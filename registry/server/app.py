@@ -54,5 +54,8 @@ def app(
 
 
 async def _unknown(request: Request) -> None:
-    what = f"{request.method} {request.scope['path']}"
-    raise Refused(404, f"nothing answers {what:.200}: this registry holds models, and no data sets or spaces", NO_REPO)
+    path = request.scope["path"]
+    what = f"nothing answers {request.method} {path:.200} here"
+    if path.startswith("/api/models/") and path.count("/") > 4:
+        raise Refused(404, f"{what}: see docs/guides/serve.md for what Hub clients can ask of this registry")
+    raise Refused(404, f"{what}: this registry holds models as namespace/name, and no data sets or spaces", NO_REPO)

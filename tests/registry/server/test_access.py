@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,23 @@ def test_a_damaged_file_of_tokens_lets_nobody_in(served: Served) -> None:
     assert token not in said.text
     with pytest.raises(DamagedError):
         list_tokens(served.tokens)
+
+
+def test_a_grant_ends_with_its_token(served: Served, registry: Registry) -> None:
+    """Also where another token takes its name; and it counts in its namespace alone."""
+    token = served.token()
+    with served.client(token) as client:
+        for name in ("team/x", "team/y"):
+            client.post("/api/repos/create", json={"name": name.partition("/")[2], "organization": "team"})
+        lent = client.get("/api/models/team/x/xet-write-token/main").json()["accessToken"]
+    with served.client(lent) as client:
+        assert client.post("/api/models/team/y/branch/b").status_code == 409  # it may, and the model is empty
+        assert client.post("/api/models/other/y/branch/b").status_code == 403
+        revoke_token(served.tokens, "ci")
+        assert client.post("/api/models/team/y/branch/b").status_code == 401
+        time.sleep(1.1)  # tokens are dated to the second
+        served.token()
+        assert client.post("/api/models/team/y/branch/b").status_code == 401
 
 
 def test_whoami(api: HfApi) -> None:
