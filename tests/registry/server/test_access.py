@@ -62,7 +62,7 @@ WRITES = [
     ("PUT", f"/team/x.git/info/lfs/objects/{'0' * 64}/0", None),
     ("POST", f"/team/x.git/info/lfs/objects/{'0' * 64}/0/verify", {}),
     ("POST", f"/team/x.git/info/lfs/objects/{'0' * 64}/0/parts", {}),
-    ("POST", "/api/roadworthy/aliases/team/x/stable", {"to": "1.0.0"}),
+    ("POST", "/api/roadworthy/v1/aliases", {"reference": "team/x@stable", "to": "1.0.0"}),
     ("GET", "/api/models/team/x/xet-write-token/main", None),
 ]
 
@@ -259,22 +259,21 @@ def test_aliases_over_http(
 ) -> None:
     """By compare-and-swap; a protected one needs the role ``promote``; the log says who it was."""
     publish(registry, candidate("later", seed=1), "demo/x@1.1.0", keys=keys)
-    path = "/api/roadworthy/aliases/demo/x/{}"
+
+    def move(token: str, alias: str, to: Any, expected: Any) -> int:
+        with served.client(token) as client:
+            asked = {"reference": f"demo/x@{alias}", "to": to, "expected": expected}
+            return client.post("/api/roadworthy/v1/aliases", json=asked).status_code
+
     writer = served.token("writer", "write", ("demo",))
     boss = served.token("boss", "promote", ("demo",))
-    first = {"to": "1.0.0", "expected": None}
-    with served.client(writer) as client:
-        assert client.post(path.format("production"), json=first).status_code == 403
-        assert client.post(path.format("latest"), json={"to": "1.0.0", "expected": "1.1.0"}).status_code == 403
-        assert client.post(path.format("try"), json=first).status_code == 200
-    with served.client(boss) as client:
-        assert client.post(path.format("production"), json=first).json()["new"] == "1.0.0"
-        stale = client.post(path.format("production"), json={"to": "1.1.0", "expected": None})
-        assert stale.status_code == 412
-        assert client.post(path.format("production"), json={"to": "9.0.0", "expected": "1.0.0"}).status_code == 404
-        assert client.post(path.format("main"), json=first).status_code == 400
-        assert client.post(path.format("try"), content=b"[]").status_code == 400
-        client.post(path.format("production"), json={"to": "1.1.0", "expected": "1.0.0"})
-        said = client.get(path.format("production")).json()
-    assert (said["at"], [move["who"] for move in said["moves"]]) == ("1.1.0", ["boss", "boss"])
-    assert registry.history("demo/x@production")[-1].who == "boss"
+    assert move(writer, "production", "1.0.0", None) == 403
+    assert move(writer, "latest", "1.0.0", "1.1.0") == 403
+    assert move(writer, "try", "1.0.0", None) == 201
+    assert move(boss, "production", "1.0.0", None) == 201
+    assert move(boss, "production", "1.1.0", None) == 422  # it was moved meanwhile
+    assert move(boss, "production", "9.0.0", "1.0.0") == 404
+    assert move(boss, "main", "1.0.0", None) == 400
+    assert move(boss, "production", "1.1.0", "1.0.0") == 201
+    moves = registry.history("demo/x@production")
+    assert [(one.who, str(one.new)) for one in moves] == [("boss", "1.0.0"), ("boss", "1.1.0")]
