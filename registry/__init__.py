@@ -26,6 +26,7 @@ from .audit_log import AuditLog, Head, verify_audit_log
 from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
+from .index import IndexState, index_state, rebuild_index
 from .intake import Objection
 from .key_records import KeyRecord
 from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
@@ -42,8 +43,10 @@ from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
 from .replicate import Replicated, replicate
+from .revocation import Revocation, Word
+from .revoking import RevokedWarning, add_revocation, revocation, revocations, revoke
 from .rotation import Rotated, rotate_key
-from .search import Details, Entry, Figure, TimeToSolution, models, show
+from .search import Details, Entry, Figure, Page, TimeToSolution, find, models, namespaces, show
 from .signers import signer
 from .store import Store
 from .tokens import TokenRecord, create_token, default_tokens, list_tokens, revoke_token
@@ -59,12 +62,14 @@ __all__ = [
     "Figure",
     "FolderStore",
     "Head",
+    "IndexState",
     "KeyRecord",
     "LogAudit",
     "Manifest",
     "MemoryStore",
     "Move",
     "Objection",
+    "Page",
     "Party",
     "Policy",
     "Published",
@@ -72,6 +77,8 @@ __all__ = [
     "Reference",
     "Registry",
     "Replicated",
+    "Revocation",
+    "RevokedWarning",
     "Rotated",
     "Rule",
     "Signer",
@@ -81,7 +88,9 @@ __all__ = [
     "Verifiers",
     "Version",
     "VersionAudit",
+    "Word",
     "add_performance",
+    "add_revocation",
     "admission",
     "agreeing",
     "attest",
@@ -93,13 +102,16 @@ __all__ = [
     "default_tokens",
     "distrust_key",
     "export_key",
+    "find",
     "home",
     "home_policy",
     "import_draft",
+    "index_state",
     "list_keys",
     "list_tokens",
     "load_policy",
     "models",
+    "namespaces",
     "new_key",
     "open_bundle",
     "open_registry",
@@ -108,7 +120,11 @@ __all__ = [
     "promote",
     "publish",
     "pull",
+    "rebuild_index",
     "replicate",
+    "revocation",
+    "revocations",
+    "revoke",
     "revoke_token",
     "rotate_key",
     "show",

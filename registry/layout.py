@@ -12,6 +12,7 @@
       branches/<namespace>/<name>/<branch>/<00000001>.json     manifest of a draft on another branch than main
       tags/<namespace>/<name>/<tag>.json                       a Hub client's own name for a commit; never a version's
       uploads/<upload>/<00000001>                              part of a large file on its way in
+      revocations/<namespace>/<name>/<x.y.z>/<00000001>.json   a signed word that the version is revoked, or no longer
       log/<00000001>.json                                      one entry of the registry's log, naming the one before
       xorbs/<yyyymmdd>/<64 hex>                                what Xet clients sent on a day, cleared after weeks;
                                                                .index beside it, written last: where its chunks lie
@@ -23,16 +24,28 @@ or has added to it.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Literal
 
 from .store import Store
 
-Kind = Literal["versions", "drafts", "aliases", "performance", "attestations", "repos", "branches", "tags", "log"]
+Kind = Literal[
+    "versions",
+    "drafts",
+    "aliases",
+    "performance",
+    "attestations",
+    "revocations",
+    "repos",
+    "branches",
+    "tags",
+    "log",
+]
 
 TEMPORARY = "tmp"
 _DIGITS = 8  # enough for 99,999,999 moves, and numbers sort as text
-_DOCUMENT = {
+_DOCUMENT: Mapping[Kind, re.Pattern[str]] = {
     "versions": re.compile(r"versions/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+\.json"),
     "drafts": re.compile(r"drafts/[^/]+/[^/]+/[0-9]{8}\.json"),
     "aliases": re.compile(r"aliases/[^/]+/[^/]+/[^/]+/[0-9]{8}\.json"),
@@ -41,6 +54,7 @@ _DOCUMENT = {
     "repos": re.compile(r"repos/[^/]+/[^/]+\.json"),
     "branches": re.compile(r"branches/[^/]+/[^/]+/[^/]+/[0-9]{8}\.json"),
     "tags": re.compile(r"tags/[^/]+/[^/]+/[^/]+\.json"),
+    "revocations": re.compile(r"revocations/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9]{8}\.json"),
     "log": re.compile(r"log/[0-9]{8}\.json"),
 }
 
@@ -63,6 +77,11 @@ def documents(store: Store, kind: Kind, *parts: str) -> list[str]:
     """
     keys = store.list("/".join((kind, *parts)) + "/")
     return [key for key in keys if _DOCUMENT[kind].fullmatch(key)]
+
+
+def kind_of(key: str) -> Kind | None:
+    """Of which kind the document with that key is; ``None`` where no document can have it."""
+    return next((kind for kind, form in _DOCUMENT.items() if form.fullmatch(key)), None)
 
 
 def parts(key: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from .parties import verifiers
 from .policy_file import Asked, unmet
 from .reference import Reference, Version, check_alias
 from .registry import Registry
+from .revoking import refuse_revoked
 
 
 def promote(
@@ -31,7 +32,7 @@ def promote(
 
     Raises:
         CheckError: the certificate is not signed by one of ``keys``, the policy is not met (its ``reasons`` say why),
-            or somebody moved the alias meanwhile.
+            it is revoked, or somebody moved the alias meanwhile.
         InputError: not an alias that can be moved, or not a version, or the home's policy is not understood.
         NotFoundError: there is no such version.
         StorageError: the registry cannot be written, or the home's policy not read; then nothing moved.
@@ -50,6 +51,7 @@ def promote(
     proven = certified.check(registry, found, keys)
     if proven is None:
         raise InputError(f"cannot point {asked} at {found.reference}: expected a certified version.")
+    refuse_revoked(registry, found, keys, policy, done=f"made {asked}", allow=None)
     measured_again = partial(verifiers, registry, found.reference, keys)
     if reasons := unmet(policy, found.reference, proven.certificate, proven.signers, keys, measured_again):
         raise CheckError(f"{asked} was not moved to {to}: {reasons[0]}.", reasons)

@@ -14,7 +14,7 @@ from roadworthy.model_cards.errors import RoadworthyError
 from roadworthy.registry.audit_log import AuditLog
 from roadworthy.registry.registry import Registry
 
-from . import aliases, cas, hub_commit, hub_read, hub_repos, hub_xet, lfs, resolve
+from . import aliases, cas, hub_commit, hub_read, hub_repos, hub_xet, lfs, resolve, store_api
 from .access import Access
 from .answers import NO_REPO, Refused, on_error, on_refused
 from .surround import Limits, Surround
@@ -30,6 +30,7 @@ _ENDPOINTS: tuple[Endpoints, ...] = (
     lfs.routes,
     aliases.routes,
     resolve.routes,
+    store_api.routes,
 )
 
 

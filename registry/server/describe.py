@@ -7,10 +7,13 @@ import yaml
 
 from roadworthy.model_cards.errors import RoadworthyError
 from roadworthy.model_cards.snapshot import CARD, FileEntry
-from roadworthy.registry import certified
+from roadworthy.registry import certified, layout
+from roadworthy.registry.keys import trusted_keys
 from roadworthy.registry.manifest import Manifest
 from roadworthy.registry.registry import Registry
+from roadworthy.registry.revoking import standing
 
+from .answers import header_text
 from .git_objects import blob_sha1, git_name, is_large, pointer
 
 _LONGEST_CARD = 2**20  # bytes; a longer card is shown, and its metadata is not read
@@ -26,15 +29,20 @@ class _NoAliases(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def warning(manifest: Manifest) -> dict[str, str]:
-    """The header that every Hub client prints once, for what nobody has certified."""
-    if manifest.version is not None:
-        return {}
+def warning(registry: Registry, manifest: Manifest) -> dict[str, str]:
+    """The header that every Hub client prints once, for what nobody has certified and for what was revoked."""
     model = f"{manifest.namespace}/{manifest.name}"
-    return {
-        "X-HF-Warning": f"not certified {model}; {model} at {manifest.commit[:12]} is a draft: nobody has measured it. "
-        f"Certified versions are its tags vX.Y.Z."
-    }
+    if manifest.version is None:
+        return {
+            "X-HF-Warning": f"not certified {model}; {model} at {manifest.commit[:12]} is a draft: nobody has measured "
+            "it. Certified versions are its tags vX.Y.Z."
+        }
+    if not layout.documents(registry.store, "revocations", manifest.namespace, manifest.name, manifest.version):
+        return {}
+    said = standing(registry, manifest, trusted_keys(), "home")
+    if said is None:
+        return {}
+    return {"X-HF-Warning": header_text(f"revoked {manifest.reference}; {said}")}
 
 
 def model_info(registry: Registry, manifest: Manifest, *, blobs: bool = False, card: bool = True) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from roadworthy.model_cards.errors import CheckError, InputError, NotFoundError
 from roadworthy.model_cards.snapshot import FileEntry
-from roadworthy.registry import intake, layout, manifest
+from roadworthy.registry import intake, layout, log, manifest
 from roadworthy.registry.checked import CheckedReader
 from roadworthy.registry.errors import ExistsError
 from roadworthy.registry.manifest import Manifest
-from roadworthy.registry.reference import Reference
+from roadworthy.registry.reference import DRAFT, Reference
 from roadworthy.registry.registry import Registry
 from roadworthy.registry.store import CHUNK
 
@@ -90,8 +90,11 @@ def commit(registry: Registry, model: Reference, branch: str, change: Change) ->
         if not taken_in:
             _take_in(registry, model, change.steps)
             taken_in = True
+        key = revisions.next_key(model, branch, keys)
+        if branch == DRAFT:
+            log.announce_draft(registry.store, model, int(layout.parts(key)[-1]))
         with suppress(ExistsError):
-            registry.store.create(revisions.next_key(model, branch, keys), data)
+            registry.store.create(key, data)
             return made
 
 

@@ -17,12 +17,13 @@ from starlette.routing import Route
 from roadworthy.model_cards.errors import InputError
 from roadworthy.model_cards.snapshot import FileEntry, check_path
 from roadworthy.registry.intake import may_run_code
+from roadworthy.registry.keys import acting_as
 from roadworthy.registry.manifest import Manifest
 from roadworthy.registry.reference import DRAFT, Reference
 from roadworthy.registry.registry import Registry
 
 from . import describe, git_objects, revisions
-from .access import Access
+from .access import Access, Caller
 from .answers import Refused
 from .body import lines, parsed, read_body
 from .drafting import Change, Put, Remove, commit, stored
@@ -68,10 +69,14 @@ def routes(registry: Registry, access: Access) -> list[Route]:
                 expected=header.get("parentCommit"),
                 steps=steps,
             )
-            made = await run_in_threadpool(commit, registry, wanted, branch, change)
+            made = await run_in_threadpool(made_by, caller, wanted, branch, change)
         url = f"{str(request.base_url).rstrip('/')}/{wanted.model}/commit/{made.commit}"
         said = {"success": True, "commitOid": made.commit, "commitUrl": url, "hookOutput": ""}
-        return JSONResponse(said, headers=describe.warning(made))
+        return JSONResponse(said, headers=describe.warning(registry, made))
+
+    def made_by(caller: Caller, wanted: Reference, branch: str, change: Change) -> Manifest:
+        with acting_as(caller.name):
+            return commit(registry, wanted, branch, change)
 
     one = "/api/models/{namespace}/{name}"
     return [

@@ -36,7 +36,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         found = asked(request)
         blobs = request.query_params.get("blobs", "").lower() in ("true", "1")
         said = describe.model_info(registry, found, blobs=blobs)
-        return _said(describe.chosen(said, request.query_params.getlist("expand")), found)
+        return _said(registry, describe.chosen(said, request.query_params.getlist("expand")), found)
 
     def models(request: Request) -> Response:
         access.require(request, "read")
@@ -57,7 +57,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         if expand:
             page = [_expanded(entry, found) for entry in page]
         after = str(begin + limit) if begin + limit < len(entries) else None
-        return _said(page, found, _next(request, after))
+        return _said(registry, page, found, _next(request, after))
 
     async def paths_info(request: Request) -> Response:
         wanted = await read_body(request)
@@ -74,7 +74,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
                 entries.append(describe.item(registry, files[path], found))
             elif path and any(file.startswith(f"{path}/") for file in files):
                 entries.append(describe.directory(found, path))
-        return _said([_expanded(entry, found) for entry in entries] if expand else entries, found)
+        return _said(registry, [_expanded(entry, found) for entry in entries] if expand else entries, found)
 
     def refs(request: Request) -> Response:
         wanted = model(request)
@@ -140,9 +140,9 @@ def routes(registry: Registry, access: Access) -> list[Route]:
     ]
 
 
-def _said(document: Any, found: Manifest, headers: dict[str, str] | None = None) -> Response:
+def _said(registry: Registry, document: Any, found: Manifest, headers: dict[str, str] | None = None) -> Response:
     body = json.dumps(document, default=str, ensure_ascii=False).encode("utf-8", "replace")
-    headers = {**_commit_of(found), **describe.warning(found), **(headers or {})}
+    headers = {**_commit_of(found), **describe.warning(registry, found), **(headers or {})}
     return Response(body, media_type="application/json", headers=headers)
 
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from roadworthy.model_cards.errors import InputError, NotFoundError
-from roadworthy.registry import aliases, layout, sealed
+from roadworthy.registry import aliases, layout, log, sealed
 from roadworthy.registry.errors import ExistsError
 from roadworthy.registry.manifest import dump
 from roadworthy.registry.reference import DRAFT, LATEST, Reference, Version
@@ -73,9 +73,12 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         # The newest draft of main last, and the note of its creation after it: a kill leaves a repository, not a ghost.
         kinds: tuple[layout.Kind, ...] = ("tags", "branches", "drafts")
         keys = [key for kind in kinds for key in layout.documents(registry.store, kind, wanted.namespace, wanted.name)]
+        last = [int(layout.parts(key)[-1]) for key in revisions.line(registry, wanted, DRAFT)][-1:]
         for key in (*keys, revisions.repo_key(wanted)):
             with suppress(NotFoundError):
                 registry.store.delete(key)
+        for number in last:
+            log.announce_draft(registry.store, wanted, number)  # whoever follows the log finds that it is gone
 
     async def create_tag(request: Request) -> Response:
         wanted = model(request)

@@ -133,7 +133,7 @@ def _headers(registry: Registry, file: FileEntry, found: Manifest) -> dict[str, 
         # What somebody pushed is shown by no browser in this server's name.
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.path.rpartition('/')[2])}",
         "X-Content-Type-Options": "nosniff",
-        **describe.warning(found),
+        **describe.warning(registry, found),
     }
     if git_objects.is_large(file.path, file.size):
         headers |= {"X-Linked-Size": str(file.size), "X-Linked-Etag": f'"{file.sha256}"'}

@@ -13,8 +13,9 @@ import pytest
 from huggingface_hub import HfApi, HfFileSystem
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
-from roadworthy.registry import FolderStore, Manifest, Registry, import_draft, promote, publish
+from roadworthy.registry import FolderStore, Manifest, Registry, import_draft, promote, publish, revoke, signing_key
 from roadworthy.registry.layout import blob_key
+from roadworthy.registry.server import hub_read
 
 from .conftest import Served
 
@@ -62,6 +63,15 @@ def test_a_draft_says_that_it_is_none(
     assert "nobody has measured it" in caplog.text
 
 
+def test_a_revoked_version_says_so(served: Served, version: Manifest, registry: Registry, keys: Any) -> None:
+    """To every Hub client; `pull` refuses it."""
+    with served.client() as client:
+        assert "X-HF-Warning" not in client.get("/api/models/demo/x").headers
+        revoke(registry, "demo/x@1.0.0", reason="trained on its test data", signer=signing_key(), keys=keys)
+        for path in ("/api/models/demo/x", "/demo/x/resolve/v1.0.0/config.json"):
+            assert "trained on its test data" in client.get(path).headers["X-HF-Warning"]
+
+
 def test_a_snapshot_is_the_files(api: HfApi, draft: Manifest, model: Path) -> None:
     """Byte for byte, with a name that needs quoting; and the client's own check of the cache agrees."""
     here = Path(api.snapshot_download("team/x"))
@@ -99,12 +109,17 @@ def test_trees(api: HfApi, draft: Manifest) -> None:
         paths(path_in_repo="nothing")
 
 
-def test_a_long_tree_comes_in_pages(api: HfApi, registry: Registry, model: Path) -> None:
-    """The client follows the links."""
-    for number in range(1203):
-        (model / "sub" / f"{number:04d}.txt").write_text(str(number))
+def test_a_long_tree_comes_in_pages(
+    api: HfApi, draft: Manifest, monkeypatch: pytest.MonkeyPatch, registry: Registry, model: Path
+) -> None:
+    """The client follows the links; of a history too."""
+    (model / "late.txt").write_text("late")
     import_draft(registry, model, "team/x")
-    assert len(api.list_repo_files("team/x")) == 1207
+    (model / "later.txt").write_text("later")
+    import_draft(registry, model, "team/x")
+    monkeypatch.setattr(hub_read, "_PAGE", 2)
+    assert api.list_repo_files("team/x") == sorted(["late.txt", "later.txt", *(file.path for file in draft.files)])
+    assert len(api.list_repo_commits("team/x")) == 3
 
 
 def test_what_is_not_there(api: HfApi, served: Served, draft: Manifest) -> None:

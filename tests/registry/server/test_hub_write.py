@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
-from roadworthy.registry import Manifest, Registry, pull
+from roadworthy.registry import Manifest, Registry, models, pull
 from roadworthy.registry.server import lfs
 from roadworthy.registry.server.app import _ENDPOINTS
 
@@ -46,6 +46,7 @@ def test_a_push_is_a_draft(api: HfApi, pushed: str, registry: Registry, model: P
     here = pull(registry, "team/x@main", keys=(), to=tmp_path / "here")
     assert (here / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
     assert registry.versions("team", "x") == ()
+    assert [(one.reference, one.created) for one in models(registry)] == [("team/x@main", found.created)]
 
 
 def test_an_empty_repository(api: HfApi, model: Path) -> None:
@@ -302,6 +303,7 @@ def test_a_repository_of_drafts_goes(api: HfApi, pushed: str, registry: Registry
     api.create_tag("team/x", tag="t")
     api.delete_repo("team/x")
     assert not api.repo_exists("team/x")
+    assert models(registry) == []
     assert [key for key in registry.store.list("") if not key.startswith(("blobs/", "log/"))] == []
     with pytest.raises(RepositoryNotFoundError):
         api.delete_repo("team/x")
