@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -228,14 +230,65 @@ _LISTED = (("aliases", "/latest/"), ("versions", "/"), ("drafts", "/"))
 
 
 def test_where_no_file_can_be_written(
-    registry: Registry, candidate: Any, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+    claim: Claim, keys: Keys, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer is the same, and slower."""
-    publish(registry, candidate(), "demo/x@1.0.0", keys=keys)
+    """It lies in a folder of this process, and is not made anew at each look; without that, in memory."""
+    registry, store = counting()
+    write(registry, claim, "demo/x@1.0.0")
     (home / "file").write_text("")
-    assert models(registry) == listed(registry)
     monkeypatch.setattr("roadworthy.registry.index_file.place_of", lambda _: home / "file" / "index.sqlite3")
+    monkeypatch.setattr("roadworthy.registry.index_file._aside", lambda: tmp_path / "aside")
     assert models(registry) == listed(registry)
+    store.asked.clear()
+    assert models(registry) == listed(registry)
+    assert store.asked["open versions"] == 1  # by `listed`
+    assert (tmp_path / "aside/index.sqlite3").is_file()
+    monkeypatch.setattr("roadworthy.registry.index_file._aside", lambda: home / "file")
+    assert models(registry) == listed(registry)
+
+
+def test_many_ask_while_some_write_and_rebuild(claim: Claim, keys: Keys) -> None:
+    """Nobody is told a version twice, or misses one that was there before they asked."""
+    registry, _ = counting("counting:threads")
+    write(registry, claim, "demo/x@1.0.0")
+    wrong: list[object] = []
+    done = threading.Event()
+
+    def asks() -> None:
+        while not done.is_set():
+            there = len(registry.versions("demo", "x"))
+            found = [entry.reference for entry in models(registry)]
+            if len(found) < there or len(set(found)) != len(found):
+                wrong.append((there, found))
+
+    def rebuilds() -> None:
+        while not done.is_set():
+            rebuild_index(registry)
+
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(task) for task in (asks, asks, asks, rebuilds)]
+        for number in range(1, 25):
+            write(registry, measured(claim, number / 100), f"demo/x@1.{number}.0")
+        done.set()
+        for task in running:
+            task.result()
+    assert not wrong
+    assert len(models(registry)) == 25
+
+
+def test_a_rebuild_that_was_killed(registry: Registry, candidate: Any, keys: Keys) -> None:
+    """What it left is cleared away, and the old file serves until then."""
+    publish(registry, candidate(), "demo/x@1.0.0", keys=keys)
+    before = models(registry)
+    place = place_of(registry)
+    assert place is not None
+    place.with_suffix(".new").write_bytes(b"half")
+    place.with_name(place.name + "-journal").write_bytes(b"of another file")
+    assert models(registry) == before
+    rebuild_index(registry)
+    assert models(registry) == before
+    assert sorted(path.suffix for path in place.parent.iterdir()) == [".lock", ".sqlite3"]
+    assert place.parent.stat().st_mode & 0o077 == 0
 
 
 def test_revocations_are_a_column(registry: Registry, candidate: Any, keys: Keys, tmp_path: Path) -> None:
