@@ -105,7 +105,7 @@ def publish(
     )
     made = _plan(folder, wanted, certificate, keys)
     if remote.is_remote(registry.store):
-        moved, checks = remote.publish(registry.store, folder, made, alias, progress)
+        moved, checks = remote.publish(registry.store, folder, made, alias, progress, allow_revoked=allow_revoked)
         return Published(reference=wanted, manifest=registry.resolve(wanted), moved=moved, checks=checks)
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)

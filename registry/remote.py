@@ -1,7 +1,7 @@
 """Changing a registry behind a server: the bytes are sent, and then the server is asked. It checks all of it itself.
 
-`publish`, `import_draft`, `add_performance` and `attest` come here when the store is a server's; `aliases.move` asks
-it too.
+`publish`, `import_draft`, `add_performance`, `attest` and `add_revocation` come here when the store is a server's;
+`aliases.move` asks it too.
 """
 
 import base64
@@ -32,7 +32,13 @@ def is_remote(store: Store) -> TypeGuard[HttpStore]:
 
 
 def publish(
-    store: HttpStore, folder: Path, made: Manifest, alias: str, progress: Progress | None
+    store: HttpStore,
+    folder: Path,
+    made: Manifest,
+    alias: str,
+    progress: Progress | None,
+    *,
+    allow_revoked: bool,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Sends a version's files and has it published: (the aliases that moved, the checks that it passed there).
 
@@ -41,9 +47,8 @@ def publish(
         StorageError: the server cannot be reached, or may not be written with this token.
     """
     _send_files(store, folder, made, progress)
-    said = store.client.post(
-        "/versions", {"reference": str(made.reference), "alias": alias, "files": _listed(made.files)}
-    )
+    wanted = {"reference": str(made.reference), "alias": alias, "files": _listed(made.files)}
+    said = store.client.post("/versions", {**wanted, "allow_revoked": allow_revoked})
     return tuple(said["moved"]), tuple(said["checks"])
 
 
@@ -66,6 +71,12 @@ def attest(store: HttpStore, reference: Reference, envelope: bytes, evidence: by
         "/attestations", {"reference": str(reference), "envelope": _text(envelope), "evidence": _text(evidence)}
     )
     return str(said["name"])
+
+
+def add_revocation(store: HttpStore, reference: Reference, envelope: bytes) -> bool:
+    """Has a signed revocation added, and says whether it was not there."""
+    said = store.client.post("/revocations", {"reference": str(reference), "envelope": _text(envelope)})
+    return bool(said["added"])
 
 
 def _send_files(store: HttpStore, folder: Path, made: Manifest, progress: Progress | None) -> None:

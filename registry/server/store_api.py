@@ -3,10 +3,12 @@
     GET, HEAD /api/roadworthy/v1/store/{key}     what is stored under a key of `layout`, or a range of it
     GET       /api/roadworthy/v1/keys            ?prefix=&after=: {"keys": [...], "more": whether there are others}
     HEAD, PUT /api/roadworthy/v1/blobs/{sha256}  whether a file's bytes are here; sends them
-    POST      /api/roadworthy/v1/versions        {"reference", "alias", "files": [{"path", "size", "sha256"}]}
+    POST      /api/roadworthy/v1/versions        {"reference", "alias", "files", "allow_revoked"}: of each file its
+                                                 path, size and sha256
     POST      /api/roadworthy/v1/drafts          {"reference", "note", "files"}
     POST      /api/roadworthy/v1/performance     {"reference", "envelope"}: signed, in base64
     POST      /api/roadworthy/v1/attestations    {"reference", "envelope", "evidence"}
+    POST      /api/roadworthy/v1/revocations     {"reference", "envelope"}
     POST      /api/roadworthy/v1/aliases         {"reference", "to", "expected"}
 
 Nothing that a client says is believed: what was sent is laid out as a folder and goes through the same functions as a
@@ -42,6 +44,7 @@ from roadworthy.registry.promotion import promote
 from roadworthy.registry.publish import import_draft, publish
 from roadworthy.registry.reference import LATEST, Reference, Version, check_alias
 from roadworthy.registry.registry import Registry
+from roadworthy.registry.revoking import add_revocation
 
 from .access import Access, Role
 from .answers import Refused, header_text, refusal
@@ -113,7 +116,15 @@ def routes(registry: Registry, access: Access) -> list[Route]:
             access.require(request, _mover(alias), wanted.namespace)
         files = _files(request, said)
         with acting_as(caller.name), laid_out(store, files) as folder:
-            done = publish(registry, folder, wanted, keys=trusted_keys(), alias=alias, files=files)
+            done = publish(
+                registry,
+                folder,
+                wanted,
+                keys=trusted_keys(),
+                alias=alias,
+                files=files,
+                allow_revoked=said.get("allow_revoked") is True,
+            )
         visible.forget(request, (file.sha256 for file in files))
         return JSONResponse({"moved": done.moved, "checks": done.checks}, 201)
 
@@ -145,6 +156,14 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         with acting_as(caller.name):
             name = attest(registry, wanted, _bytes(said, "envelope"), _bytes(said, "evidence"), trusted_keys())
         return JSONResponse({"name": name}, 201)
+
+    def revocation(request: Request) -> Response:
+        said = asked(request)
+        wanted = _reference(said)
+        caller = access.require(request, "write", wanted.namespace)
+        with acting_as(caller.name):
+            added = add_revocation(registry, registry.resolve(wanted), _bytes(said, "envelope"), trusted_keys())
+        return JSONResponse({"added": added}, 201)
 
     def move(request: Request) -> Response:
         said = asked(request)
@@ -185,6 +204,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
                 ("drafts", draft),
                 ("performance", performance),
                 ("attestations", attestation),
+                ("revocations", revocation),
                 ("aliases", move),
             )
         ),

@@ -28,6 +28,8 @@ from roadworthy.registry import (
     promote,
     publish,
     pull,
+    revocation,
+    revoke,
     show,
     signing_key,
     trusted_keys,
@@ -222,6 +224,20 @@ def test_records_and_attestations_lie_beside_the_version(
     assert [(one.name, one.problem) for one in attestations(registry, "demo/x", keys)] == [(name, None)]
     assert attestations(there, "demo/x", keys) == attestations(registry, "demo/x", keys)
     assert audit_log(there, keys).chain.links[-1].entry.who.startswith("write-demo-")
+
+
+def test_a_version_is_revoked_there(served: Any, registry: Registry, version: Manifest, keys: Any) -> None:
+    """Signed here, stored there, and heard by who reads it."""
+    there = served.remote("write", "demo")
+    revoke(there, "demo/x@1.0.0", reason="a patient withdrew", signer=signing_key(), keys=keys)
+    for one in (there, registry):
+        said = revocation(one, "demo/x@1.0.0", keys)
+        assert said is not None
+        assert said.reason == "a patient withdrew"
+    with pytest.raises(CheckError, match="a patient withdrew"):
+        pull(there, "demo/x@1.0.0", keys=keys)
+    with pytest.raises(StorageError, match="may not write"):
+        revoke(served.remote("read"), "demo/x@1.0.0", reason="no", signer=signing_key(), keys=keys)
 
 
 def test_an_alias_moves_by_compare_and_swap(served: Any, registry: Registry, candidate: Any, keys: Any) -> None:

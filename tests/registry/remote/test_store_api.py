@@ -51,7 +51,7 @@ def test_without_a_token_nothing_is_told(anybody: httpx.Client, registry: Regist
     ):
         assert anybody.request(method, path, content=b"x" if method == "PUT" else None).status_code == 401, path
     body = {"reference": "demo/x@2.0.0", "alias": "latest", "to": "1.0.0", "files": [], "envelope": "", "evidence": ""}
-    for name in ("versions", "drafts", "performance", "attestations", "aliases"):
+    for name in ("versions", "drafts", "performance", "attestations", "revocations", "aliases"):
         assert anybody.post(f"/{name}", json=body).status_code == 401, name
     assert list(registry.store.list("")) == before
 
@@ -155,7 +155,7 @@ def test_whether_a_blob_is_there_is_not_told_to_who_may_not_read_it(of: Any, ver
 def test_a_request_that_is_none_is_refused_as_such(of: Any, registry: Registry, body: bytes) -> None:
     """By every endpoint that takes one: no answer is the server's own fault."""
     promoter = of("promote", "team")
-    for name in ("versions", "drafts", "performance", "attestations", "aliases"):
+    for name in ("versions", "drafts", "performance", "attestations", "revocations", "aliases"):
         answer = promoter.post(f"/{name}", content=body)
         assert answer.status_code in (400, 404), (name, answer.text)
         assert answer.json()["error"]
