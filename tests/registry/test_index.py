@@ -15,7 +15,6 @@ from securesystemslib.signer import CryptoSigner, Key
 
 from roadworthy.model_cards.certificate import Claim, from_statement
 from roadworthy.model_cards.envelope import payload_of
-from roadworthy.model_cards.errors import NotFoundError
 from roadworthy.model_cards.snapshot import FileEntry, entry_of
 from roadworthy.registry import (
     FolderStore,
@@ -47,23 +46,6 @@ Keys = tuple[Key, ...]
 def claim(candidate: Any) -> Claim:
     """What a real certificate says."""
     return from_statement(payload_of((candidate("real") / "certificate.json").read_bytes())).claim
-
-
-def test_only_what_is_new_is_read(claim: Claim, keys: Keys) -> None:
-    """A look at 40 versions reads the last entry that it knows; one at a new version that one; nothing is listed."""
-    registry, store = counting()
-    for number in range(40):
-        write(registry, measured(claim, number / 100), f"demo/m{number % 4}@1.{number}.0")
-    assert len(models(registry)) == 40
-    store.asked.clear()
-    assert len(models(registry)) == 40
-    assert store.asked == {"open log": 1}
-    write(registry, measured(claim, 0.5), "demo/m1@2.0.0")
-    store.asked.clear()
-    assert models(registry, "m1")[0].reference == "demo/m1@2.0.0"
-    assert store.asked["list"] == 0
-    assert store.asked["open versions"] <= 2
-    assert store.asked["open log"] <= 6
 
 
 def test_a_publisher_that_is_slow_or_dead_between_log_and_version(claim: Claim, keys: Keys) -> None:
@@ -209,24 +191,6 @@ def test_an_entry_of_the_log_that_is_missing(registry: Registry, candidate: Any,
     assert rebuild_index(registry).log_entry == 4
     publish(registry, folder, "demo/x@1.2.0", keys=keys)
     assert models(registry) == listed(registry)
-
-
-def test_a_mistyped_name_lists_nothing_where_there_is_an_index(claim: Claim, keys: Keys) -> None:
-    """Nor does a parent that is another registry's."""
-    registry, store = counting("counting:likely")
-    write(registry, claim, "demo/photographs@1.0.0")
-    with pytest.raises(NotFoundError, match="Did you mean demo/photographs"):
-        registry.resolve("demo/photograph")
-    models(registry)
-    store.prefixes.clear()
-    with pytest.raises(NotFoundError, match="Did you mean demo/photographs"):
-        registry.resolve("demo/photograph")
-    assert store.prefixes == {f"{kind}/demo/photograph{end}" for kind, end in _LISTED}
-    assert registry.find("elsewhere/base@1.0.0") is None
-    assert store.prefixes <= {f"{kind}/demo/photograph{end}" for kind, end in _LISTED}
-
-
-_LISTED = (("aliases", "/latest/"), ("versions", "/"), ("drafts", "/"))
 
 
 def test_where_no_file_can_be_written(
