@@ -83,7 +83,7 @@ def verify_audit_log(file: Path) -> Head:
         >>> from pathlib import Path
         >>> from roadworthy.registry import AuditLog, verify_audit_log
         >>> log = AuditLog(Path(tempfile.mkdtemp()) / "server-log.jsonl")
-        >>> log.write(who="ci", role="write", address="::1", what="POST", path="/api/repos/create", about=None, status=200)
+        >>> log.write(who="ci", role="write", address="::1", what="PUT", path="/x", about=None, status=200)
         >>> verify_audit_log(log.file).lines
         1
     """
