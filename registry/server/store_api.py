@@ -175,7 +175,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         return JSONResponse({"number": len(aliases.history(store, wanted))}, 201)
 
     def _mover(alias: str) -> Role:
-        return "promote" if alias != LATEST or access.is_protected(alias) else "write"
+        return "promote" if access.is_protected(alias) else "write"
 
     def _files(request: Request, said: Mapping[str, Any]) -> tuple[FileEntry, ...]:
         try:
