@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
     from roadworthy.model_cards.audit import Audit
-    from roadworthy.registry import Reference
+    from roadworthy.registry import Reference, Revocation
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +56,7 @@ def audit(
     reference = _named(subject, as_, policy)
     if not is_folder(subject):
         done = audit_version(open_registry(registry), subject, keys=keys, policy=policy_of(policy))
-        _tell(done.audit, done.checks, done.reasons, done.not_counted, json)
+        _tell(done.audit, done.checks, done.reasons, done.not_counted, json, done.revoked)
         return
     folder = packaged_in(Path(subject))
     if (folder / "verification.json").is_file():
@@ -88,10 +88,11 @@ def _tell(
     reasons: "Sequence[str]",
     not_counted: "Sequence[str]",
     json: bool,
+    revoked: "Revocation | None" = None,
 ) -> None:
     from .output import emit, metric_document, metric_line
 
-    ok = not reasons
+    ok = not reasons and revoked is None
     metric = result.certificate.claim.metric if result is not None and result.certificate else None
     if json:
         emit(
@@ -102,6 +103,7 @@ def _tell(
                 "not_counted": not_counted,
                 "metric": metric_document(metric),
                 "signers": result.signers if result is not None else (),
+                "revoked": revoked,
             }
         )
     else:
@@ -111,6 +113,8 @@ def _tell(
             typer.echo(tame(f"  ✗ {line}"))
         for line in not_counted:
             typer.echo(tame(f"  · {line}"))
+        if revoked is not None:
+            typer.echo(tame(f"  ✗ {revoked}; what was measured stays as it was"))
         typer.echo(tame(f"{'yes' if ok else 'no'}: {metric_line(metric) if metric else 'nothing is proven'}"))
     if not ok:
         raise typer.Exit(1)

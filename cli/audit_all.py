@@ -69,13 +69,19 @@ def _print(log: "LogAudit", done: "list[VersionAudit]", seconds: float) -> None:
         typer.echo(tame(f"  ✗ {version.reference:<{width}}  {first}"))
         for reason in rest:
             typer.echo(tame(f"    {'':<{width}}  {reason}"))
+    for version in done:
+        if version.revoked is not None:
+            typer.echo(tame(f"  · {version.revoked}"))
     verdict = "yes" if log.ok and not failed else "no"
     typer.echo(f"{verdict}: {_summary(done)}, {seconds:.1f} s")
 
 
 def _summary(done: "list[VersionAudit]") -> str:
     failed = sum(not version.ok for version in done)
-    return f"{_count(len(done), 'version')} audited, {_do(len(done) - failed, 'hold')}, {_do(failed, 'fail')}"
+    revoked = sum(version.revoked is not None for version in done)
+    return f"{_count(len(done), 'version')} audited, {_do(len(done) - failed, 'hold')}, {_do(failed, 'fail')}" + (
+        f", {revoked:,} revoked" if revoked else ""
+    )
 
 
 def _count(number: int, what: str) -> str:
@@ -87,4 +93,9 @@ def _do(number: int, what: str) -> str:
 
 
 def _document(version: "VersionAudit") -> dict[str, object]:
-    return {"reference": version.reference, "ok": version.ok, "reasons": version.reasons}
+    return {
+        "reference": version.reference,
+        "ok": version.ok,
+        "reasons": version.reasons,
+        "revoked": version.revoked and str(version.revoked),
+    }

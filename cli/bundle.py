@@ -71,7 +71,8 @@ def _import(to: "Registry", file: Path, keys: Any, policy: Path | None, json: bo
         if not json:
             came = "was there already" if done.was_there else f"imported (commit {done.manifest.commit[:12]})"
             typer.echo(
-                f"{reference} {came}; beside it {done.records} records of speed, {done.attestations} attestations"
+                f"{reference} {came}; beside it {done.records} records of speed, {done.attestations} attestations, "
+                f"{done.revocations} revocations"
             )
             for reason in done.left_out:
                 typer.echo(tame(f"  left out: {reason}"))
@@ -86,5 +87,6 @@ def _document(done: "Replicated") -> dict[str, Any]:
         "was_there": done.was_there,
         "records": done.records,
         "attestations": done.attestations,
+        "revocations": done.revocations,
         "left_out": done.left_out,
     }

@@ -68,7 +68,7 @@ def data(
     def folder_of(word: str) -> Path:
         if is_folder(word):
             return packaged_in(Path(word))
-        return pulled(open_registry(registry), word, trusted_keys(extra=key or ()))
+        return pulled(open_registry(registry), word, trusted_keys(extra=key or ()), allow_revoked=True)
 
     options = stated(
         image_size=image_size,

@@ -38,7 +38,7 @@ def diff(
 
     keys = trusted_keys(extra=key or ())
     before, after = (
-        packaged_in(Path(word)) if is_folder(word) else pulled(open_registry(registry), word, keys)
+        packaged_in(Path(word)) if is_folder(word) else pulled(open_registry(registry), word, keys, allow_revoked=True)
         for word in (old, new)
     )
     figures, problem = _figures({old: before, new: after}, keys)

@@ -17,6 +17,7 @@ from .options import (
     TextColumnOption,
     origin_of,
 )
+from .revoked import AllowRevokedOption
 
 if TYPE_CHECKING:
     from roadworthy.finetune import Finetuned, FinetunedSeries
@@ -73,6 +74,7 @@ def finetune(
     shard: Annotated[
         bool, typer.Option("--shard", help="Split a model too large for one device over torchrun's processes.")
     ] = False,
+    allow_revoked: AllowRevokedOption = False,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -82,7 +84,7 @@ def finetune(
 
     from .output import and_tensorboard, progress
 
-    origin, reference = origin_of(start, registry, key)
+    origin, reference = origin_of(start, registry, key, allow_revoked=allow_revoked)
     asked: dict[str, Any] = {
         "data": data,
         "out": out,

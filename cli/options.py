@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 RegistryOption = Annotated[
     str | None,
-    typer.Option("--registry", envvar="ROADWORTHY_REGISTRY", help="Folder of the registry.", show_default="user data"),
+    typer.Option(
+        "--registry",
+        envvar="ROADWORTHY_REGISTRY",
+        help="Folder of the registry, or https://host.",
+        show_default="user data",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 KeyOption = Annotated[
@@ -70,17 +75,29 @@ def policy_of(file: Path | None) -> "Asked":
     return load_policy(file) if file is not None else "home"
 
 
-def pulled(registry: "Registry", word: str, keys: Any, policy: "Asked" = "home") -> Path:
+def pulled(
+    registry: "Registry", word: str, keys: Any, policy: "Asked" = "home", *, allow_revoked: bool = False
+) -> Path:
     """A verified snapshot of a reference that meets the policy, in the Hub cache."""
     from roadworthy.registry import pull
 
     from .output import bytes_report, progress
+    from .revoked import warned
 
-    with progress() as report:
-        return pull(registry, word, keys=keys, policy=policy, progress=bytes_report(report, f"pulling {word} (MB)"))
+    with warned(), progress() as report:
+        return pull(
+            registry,
+            word,
+            keys=keys,
+            policy=policy,
+            allow_revoked=allow_revoked,
+            progress=bytes_report(report, f"pulling {word} (MB)"),
+        )
 
 
-def origin_of(start: str, registry: str | None, keys: list[Path] | None) -> tuple[Path | str, str | None]:
+def origin_of(
+    start: str, registry: str | None, keys: list[Path] | None, *, allow_revoked: bool = False
+) -> tuple[Path | str, str | None]:
     """(what training starts from, what the registry calls it) for a reference, a folder, a system or timm:NAME."""
     from roadworthy.model_cards import CATALOGUE
     from roadworthy.registry import open_registry, trusted_keys
@@ -88,5 +105,6 @@ def origin_of(start: str, registry: str | None, keys: list[Path] | None) -> tupl
     if is_folder(start):
         return Path(start), None
     if start not in CATALOGUE and not start.startswith("timm:") and "/" in start:
-        return pulled(open_registry(registry), start, trusted_keys(extra=keys or ())), start
+        trusted = trusted_keys(extra=keys or ())
+        return pulled(open_registry(registry), start, trusted, allow_revoked=allow_revoked), start
     return start, None

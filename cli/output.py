@@ -68,6 +68,20 @@ def progress(*, keep: bool = False) -> Iterator["Report"]:
 
 
 @contextlib.contextmanager
+def progress_if_any() -> Iterator[Callable[[str, int, int], None]]:
+    """The same for what is mostly done at once: nothing is drawn before the first report."""
+    with contextlib.ExitStack() as stack:
+        begun: list[Report] = []
+
+        def report(stage: str, done: int, total: int) -> None:
+            if not begun:
+                begun.append(stack.enter_context(progress()))
+            begun[0](stage, done, total)
+
+        yield report
+
+
+@contextlib.contextmanager
 def and_tensorboard(report: "Report", folder: Path | None) -> Iterator["Report"]:
     """``report``, and TensorBoard events of the same facts in ``folder`` where there is one."""
     if folder is None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import GateOption, JsonOption, KeyOption, PolicyOption, RegistryOption, policy_of
+from .revoked import AllowRevokedOption
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +26,7 @@ def publish(
     registry: RegistryOption = None,
     key: KeyOption = None,
     policy: PolicyOption = None,
+    allow_revoked: AllowRevokedOption = False,
     json: JsonOption = False,
 ) -> None:
     """Publish a verified snapshot as an immutable version; refused without its certificate."""
@@ -48,6 +50,7 @@ def publish(
                 gate=Gate.parse(gate) if gate else None,
                 alias=alias,
                 model_key=model_sig,
+                allow_revoked=allow_revoked,
                 progress=bytes_report(report, f"publishing {reference} (MB)"),
             )
     except CheckError as error:

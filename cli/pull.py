@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import JsonOption, KeyOption, PolicyOption, RegistryOption, policy_of
+from .revoked import AllowRevokedOption, warned
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +20,7 @@ def pull(
     registry: RegistryOption = None,
     key: KeyOption = None,
     policy: PolicyOption = None,
+    allow_revoked: AllowRevokedOption = False,
     json: JsonOption = False,
 ) -> None:
     """Pull a version; every byte is checked. Prints the path of the snapshot."""
@@ -27,13 +29,14 @@ def pull(
 
     from .output import bytes_report, emit, progress
 
-    with progress() as report:
+    with warned(), progress() as report:
         path = fetch(
             open_registry(registry),
             reference,
             to=to,
             keys=trusted_keys(extra=key or ()),
             policy=policy_of(policy),
+            allow_revoked=allow_revoked,
             progress=bytes_report(report, f"pulling {reference} (MB)"),
         )
     if json:

@@ -16,6 +16,7 @@ from .options import (
     TextColumnOption,
     origin_of,
 )
+from .revoked import AllowRevokedOption
 
 if TYPE_CHECKING:
     from roadworthy.finetune import Raced
@@ -43,6 +44,7 @@ def race(
     label_column: LabelColumnOption = None,
     group_column: GroupColumnOption = None,
     group_pattern: GroupPatternOption = None,
+    allow_revoked: AllowRevokedOption = False,
     registry: RegistryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
@@ -50,7 +52,7 @@ def race(
     """Race recipes to one target, in turn, and draw accuracy over time with every crossing."""
     from .output import emit, progress
 
-    origin, reference = origin_of(start, registry, key)
+    origin, reference = origin_of(start, registry, key, allow_revoked=allow_revoked)
     with progress() as report:
         report("starting torch", 0, 1)
         from roadworthy.finetune import race as run

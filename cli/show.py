@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import JsonOption, KeyOption, RegistryOption, pulled
+from .revoked import revoked_lines
 from .tame import tame
 
 
@@ -24,7 +25,7 @@ def show(
     """Show one version: metric, time-to-solution, data, parent, files, who measured it, performance records."""
     from dataclasses import asdict
 
-    from roadworthy.registry import open_registry, parties, trusted_keys
+    from roadworthy.registry import open_registry, parties, revocation, trusted_keys
     from roadworthy.registry import performance as records_of
     from roadworthy.registry import show as find
 
@@ -37,14 +38,16 @@ def show(
     records = records_of(opened, details.reference, keys)
     measured_by = parties(opened, details.reference, keys)
     if html is not None:
-        write_page(pulled(opened, reference, keys), html)
+        write_page(pulled(opened, reference, keys, allow_revoked=True), html)
         note(f"Card: {html}")
     if json:
         performance = [recorded_document(recorded) for recorded in records]
-        emit({**asdict(details), **parties_document(measured_by), "performance": performance})
+        revoked = revocation(opened, details.reference, keys)
+        emit({**asdict(details), **parties_document(measured_by), "performance": performance, "revoked": revoked})
         return
     lines = [
         ("reference", str(details.reference)),
+        *revoked_lines(opened, details.reference, keys),
         ("system", details.system or "unknown"),
         ("task", details.task or ""),
     ]

@@ -22,9 +22,11 @@ from .admission import admission
 from .aliases import Move
 from .attestations import Attested, attest, attestations
 from .audit_all import audit_registry
+from .audit_log import AuditLog, Head, verify_audit_log
 from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
+from .index import IndexState, index_state, rebuild_index
 from .intake import Objection
 from .key_records import KeyRecord
 from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
@@ -41,26 +43,33 @@ from .pull import pull
 from .reference import Reference, Version
 from .registry import Registry, open_registry
 from .replicate import Replicated, replicate
+from .revocation import Revocation, Word
+from .revoking import RevokedWarning, add_revocation, revocation, revocations, revoke
 from .rotation import Rotated, rotate_key
-from .search import Details, Entry, Figure, TimeToSolution, models, show
+from .search import Details, Entry, Figure, Page, TimeToSolution, find, models, namespaces, show
 from .signers import signer
 from .store import Store
+from .tokens import TokenRecord, create_token, default_tokens, list_tokens, revoke_token
 from .trust import distrust_key, trust_key
 from .version_audit import VersionAudit, audit_version
 
 __all__ = [
     "Attested",
+    "AuditLog",
     "Details",
     "Entry",
     "ExistsError",
     "Figure",
     "FolderStore",
+    "Head",
+    "IndexState",
     "KeyRecord",
     "LogAudit",
     "Manifest",
     "MemoryStore",
     "Move",
     "Objection",
+    "Page",
     "Party",
     "Policy",
     "Published",
@@ -68,15 +77,20 @@ __all__ = [
     "Reference",
     "Registry",
     "Replicated",
+    "Revocation",
+    "RevokedWarning",
     "Rotated",
     "Rule",
     "Signer",
     "Store",
     "TimeToSolution",
+    "TokenRecord",
     "Verifiers",
     "Version",
     "VersionAudit",
+    "Word",
     "add_performance",
+    "add_revocation",
     "admission",
     "agreeing",
     "attest",
@@ -84,14 +98,20 @@ __all__ = [
     "audit_log",
     "audit_registry",
     "audit_version",
+    "create_token",
+    "default_tokens",
     "distrust_key",
     "export_key",
+    "find",
     "home",
     "home_policy",
     "import_draft",
+    "index_state",
     "list_keys",
+    "list_tokens",
     "load_policy",
     "models",
+    "namespaces",
     "new_key",
     "open_bundle",
     "open_registry",
@@ -100,7 +120,12 @@ __all__ = [
     "promote",
     "publish",
     "pull",
+    "rebuild_index",
     "replicate",
+    "revocation",
+    "revocations",
+    "revoke",
+    "revoke_token",
     "rotate_key",
     "show",
     "signer",
@@ -111,6 +136,7 @@ __all__ = [
     "trusted_keys",
     "unmet",
     "verifiers",
+    "verify_audit_log",
     "violations",
     "without_verifiers",
     "write_bundle",

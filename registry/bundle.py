@@ -1,7 +1,7 @@
 """Bundles: one version in one tar file, to be carried to where no network goes.
 
 The members are the keys of a store (`layout`), so that a bundle is read as the registry it was taken from: manifest,
-files, performance records and attestations byte for byte, with their digests and signatures.
+files, performance records, attestations and revocations byte for byte, with their digests and signatures.
 """
 
 import io
@@ -111,6 +111,7 @@ def _parts(registry: Registry, made: Manifest, meter: Meter) -> Iterator[tuple[s
     place = (made.namespace, made.name, version)
     beside = (
         *layout.documents(registry.store, "performance", *place),
+        *layout.documents(registry.store, "revocations", *place),
         *registry.store.list("/".join(("attestations", *place)) + "/"),
     )
     for key in (*beside, layout.key("versions", *place)):

@@ -23,14 +23,15 @@ from roadworthy.model_cards.snapshot import FileEntry
 PREDICATE_TYPE = "urn:roadworthy:log-entry:v1"
 
 # begin: a registry that is older than its log lists what it had. The rest says what is done to the reference.
-What = Literal["begin", "publish", "alias", "attest", "yank"]
+What = Literal["begin", "publish", "draft", "alias", "attest", "yank"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What an entry says. ``number`` counts from 1; ``previous`` is the SHA-256 of the entry before, in hex; ``when``
     is UTC in ISO 8601; ``who`` is a name that nobody proved, ``keyid`` that of the key that signs, if one does; ``to``
-    is the version that an alias is moved to.
+    is the version that an alias is moved to, or the number of a draft, of which no document is announced: drafts come
+    and go.
     """
 
     number: int

@@ -7,17 +7,19 @@ from securesystemslib.signer import Key
 
 from roadworthy.model_cards.audit import Audit, audit
 from roadworthy.model_cards.certificate import Certificate
-from roadworthy.model_cards.errors import CheckError, InputError, NotFoundError
+from roadworthy.model_cards.errors import CheckError, InputError
 from roadworthy.model_cards.gate import Gate
-from roadworthy.model_cards.snapshot import EVIDENCE, PARENT_TEST_EVIDENCE
+from roadworthy.model_cards.snapshot import EVIDENCE, PARENT_TEST_EVIDENCE, FileEntry
 
 from . import intake
 from .gate import decide
+from .manifest import Manifest
 from .parent_sketch import overlap_differs
 from .policy import Verifiers
 from .policy_file import Asked, unmet
 from .reference import Reference
 from .registry import Registry
+from .revoking import standing
 
 
 def inspected(
@@ -29,10 +31,13 @@ def inspected(
     policy: Asked,
     gate: Gate | None,
     verifiers: Callable[[], Verifiers] | None = None,
+    allow_revoked: bool = False,
+    files: Sequence[FileEntry] | None = None,
 ) -> tuple[Audit, Certificate]:
     """The audit of ``folder``, and its certificate, if it may become the version ``wanted`` of ``registry``.
 
-    ``verifiers`` as in `policy.violations`: by default no second party is asked for.
+    ``verifiers`` as in `policy.violations`: by default no second party is asked for. ``allow_revoked``: it may come
+    from a parent that was revoked. ``files`` as in `audit`: who stores them hashes them.
 
     Raises:
         CheckError: it may not; the ``reasons`` are all there are.
@@ -40,8 +45,10 @@ def inspected(
         StorageError: a file, or the home's policy, cannot be read.
     """
     objections = intake.inspect(folder)
-    outcome = audit(folder, keys)
+    outcome = audit(folder, keys, files=files)
     reasons = (*decide(outcome, objections, gate), *_of_parent(registry, folder, outcome))
+    if not allow_revoked and outcome.certificate is not None:
+        reasons += tuple(_of_revoked(registry, outcome.certificate, keys, policy))
     if outcome.certificate is not None:
         reasons += unmet(policy, wanted, outcome.certificate, outcome.signers, keys, verifiers)
     if reasons or outcome.certificate is None:
@@ -50,15 +57,29 @@ def inspected(
     return outcome, outcome.certificate
 
 
+def _of_revoked(registry: Registry, certificate: Certificate, keys: Sequence[Key], policy: Asked) -> Iterator[str]:
+    parent = certificate.claim.parent
+    stored = _stored(registry, parent.reference) if parent is not None else None
+    said = standing(registry, stored, keys, policy) if stored is not None else None
+    if said is not None:
+        yield f"its parent is revoked: {said}. Train from another version, or insist: --allow-revoked"
+
+
+def _stored(registry: Registry, reference: str) -> Manifest | None:
+    try:
+        return registry.find(reference)
+    except InputError:
+        return None  # another registry may call its models as this one does not
+
+
 def _of_parent(registry: Registry, folder: Path, outcome: Audit) -> Iterator[str]:
     # A parent of this registry must be the one that the certificate means; another registry's is not known here.
     claim = outcome.certificate.claim if outcome.certificate else None
     if claim is None or claim.parent is None:
         return
     parent = claim.parent
-    try:
-        stored = registry.resolve(parent.reference)
-    except (InputError, NotFoundError):
+    stored = _stored(registry, parent.reference)
+    if stored is None:
         return
     if stored.certificate_sha256 != parent.certificate_sha256:
         yield (

@@ -13,10 +13,10 @@ from . import chain, layout
 from .chain import Chain, Entry, What
 from .errors import ExistsError
 from .keys import key_at_hand, user
-from .reference import Reference
+from .reference import DRAFT, Reference
 from .store import Store
 
-_LOGGED: tuple[layout.Kind, ...] = ("versions", "aliases", "attestations")
+_LOGGED: tuple[layout.Kind, ...] = ("versions", "aliases", "attestations", "revocations")
 
 
 def announce(
@@ -36,9 +36,18 @@ def announce(
     Raises:
         StorageError: the log cannot be read or written; nothing was announced.
     """
-    if not _keys(store) and (old := logged(store)):
-        _append(store, "begin", None, {one: _read(store, one) for one in old}, only_first=True)
-    return _append(store, what, str(reference), {key: data}, certificate_sha256=certificate_sha256, to=to)
+    return _announce(store, what, reference, {key: data}, certificate_sha256=certificate_sha256, to=to)
+
+
+def announce_draft(store: Store, reference: Reference, number: int) -> int:
+    """Appends the entry that says that a model's draft ``number`` is about to be stored, or was taken away.
+
+    Nothing rests on it but that whoever follows the log looks there: a draft's digest is in no entry.
+
+    Raises:
+        StorageError: the log cannot be read or written; nothing was announced.
+    """
+    return _announce(store, "draft", reference.at(DRAFT), {}, to=str(number))
 
 
 def read_log(store: Store, keys: Sequence[Key]) -> Chain:
@@ -59,8 +68,22 @@ def digests(store: Store) -> dict[str, str]:
 
 
 def logged(store: Store) -> list[str]:
-    """The keys of everything stored that a log speaks of: manifests, moves of aliases, attestations."""
+    """The keys of everything stored that a log speaks of: manifests, moves of aliases, attestations, revocations."""
     return [key for kind in _LOGGED for key in layout.documents(store, kind)]
+
+
+def _announce(
+    store: Store,
+    what: What,
+    reference: Reference,
+    documents: dict[str, bytes],
+    *,
+    certificate_sha256: str | None = None,
+    to: str | None = None,
+) -> int:
+    if not _keys(store) and (old := logged(store)):
+        _append(store, "begin", None, {one: _read(store, one) for one in old}, only_first=True)
+    return _append(store, what, str(reference), documents, certificate_sha256=certificate_sha256, to=to)
 
 
 def _append(

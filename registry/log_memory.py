@@ -51,9 +51,12 @@ def remember(location: str, seen: Seen) -> None:
 
 def memory_of(location: str) -> Path:
     """The file that remembers the registry at ``location``."""
-    # Two ways to write one folder are one registry; a place that is no folder is called as it is.
-    name = location if ":" in location else str(Path(location).expanduser().resolve())
-    return home() / "logs" / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+    return home() / "logs" / f"{hashlib.sha256(called(location).encode()).hexdigest()[:16]}.json"
+
+
+def called(location: str) -> str:
+    """One name for one registry: two ways to write a folder are one; a place that is no folder is called as it is."""
+    return location if ":" in location else str(Path(location).expanduser().resolve())
 
 
 _SEEN = TypeAdapter(Seen)

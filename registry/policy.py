@@ -33,8 +33,9 @@ class Rule:
 
     ``certifiers`` are whole key ids, names of trusted keys, or ``own``: the signature of one of them must hold.
     ``protocols`` are patterns of a protocol's id, or of its name (``id@version``). ``verifiers``: how many independent
-    parties whose keys count here must have measured it again and agree. ``drafts``: whether what has no certificate
-    at all may be pulled.
+    parties whose keys count here must have measured it again and agree. ``revokers``: whose revocations alone are
+    heard, as in ``certifiers``; by default those of every key that counts here. ``drafts``: whether what has no
+    certificate at all may be pulled.
     """
 
     namespace: str
@@ -47,6 +48,7 @@ class Rule:
     compared_with_parent: bool = False
     without_waivers: bool = False
     verifiers: int | None = None
+    revokers: tuple[str, ...] = ()
     drafts: bool = False
 
 

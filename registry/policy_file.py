@@ -13,6 +13,7 @@ safetensors_only = true
 compared_with_parent = true
 without_waivers = true
 verifiers = 1                       # independent parties that measured it again, and agree
+revokers = ["security", "own"]      # whose revocations alone are heard; as certifiers
 
 [[rule]]
 namespace = "*"
@@ -235,5 +236,6 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "compared_with_parent": (_EITHER, _flag),
     "without_waivers": (_EITHER, _flag),
     "verifiers": (_WHOLE, _count),
+    "revokers": ("a list of names of trusted keys, of whole key ids, or 'own'; each once", _list(_certifier)),
     "drafts": (_EITHER, _flag),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 from securesystemslib.signer import Key
 
@@ -13,6 +14,7 @@ from .parties import verifiers
 from .policy_file import Asked, unmet
 from .reference import Reference, Version, check_alias
 from .registry import Registry
+from .revoking import refuse_revoked
 
 
 def promote(
@@ -22,12 +24,15 @@ def promote(
     *,
     keys: Sequence[Key],
     policy: Asked = "home",
+    expected: Version | Literal["seen"] | None = "seen",
 ) -> Move | None:
     """Points ``alias`` at a version of its model, by compare-and-swap; ``None`` where it points there already.
 
+    ``expected`` is where the caller has seen it point, by default where it points now.
+
     Raises:
         CheckError: the certificate is not signed by one of ``keys``, the policy is not met (its ``reasons`` say why),
-            or somebody moved the alias meanwhile.
+            it is revoked, or somebody moved the alias meanwhile.
         InputError: not an alias that can be moved, or not a version, or the home's policy is not understood.
         NotFoundError: there is no such version.
         StorageError: the registry cannot be written, or the home's policy not read; then nothing moved.
@@ -42,10 +47,11 @@ def promote(
     check_alias(asked.selector)
     to = Version.parse(version) if isinstance(version, str) else version
     found = registry.resolve(asked.at(to))
-    before = aliases.current(registry.store, asked)
+    before = aliases.current(registry.store, asked) if expected == "seen" else expected
     proven = certified.check(registry, found, keys)
     if proven is None:
         raise InputError(f"cannot point {asked} at {found.reference}: expected a certified version.")
+    refuse_revoked(registry, found, keys, policy, done=f"made {asked}", allow=None)
     measured_again = partial(verifiers, registry, found.reference, keys)
     if reasons := unmet(policy, found.reference, proven.certificate, proven.signers, keys, measured_again):
         raise CheckError(f"{asked} was not moved to {to}: {reasons[0]}.", reasons)

@@ -16,6 +16,7 @@ from .parties import verifiers
 from .policy_file import Asked, unmet
 from .reference import DRAFT, LATEST, Reference
 from .registry import Registry
+from .revoking import refuse_revoked
 from .storing import Progress
 
 
@@ -27,19 +28,21 @@ def pull(
     to: Path | None = None,
     cache: Path | None = None,
     policy: Asked = "home",
+    allow_revoked: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Brings a version, or a draft, to this machine and returns the folder of its snapshot.
 
     It lands in the Hub cache (``cache``, or the one that Hub clients use), where timm and transformers open it
     by name, or as plain files in ``to``. A killed pull resumes; whatever is there already is hashed again.
-    Nothing is fetched unless it meets ``policy``, by default that of this home, if it has one.
+    Nothing is fetched unless it meets ``policy``, by default that of this home, if it has one, nor what was revoked;
+    ``allow_revoked`` makes a `RevokedWarning` of that.
 
     Raises:
         NotFoundError: no such reference; the message lists what there is.
         CheckError: the certificate is not signed by one of ``keys``, or not for these files, or the policy is not
-            met (its ``reasons`` say why), or the registry was put back to a state before one that this machine has
-            audited.
+            met (its ``reasons`` say why), or it was revoked, or the registry was put back to a state before one that
+            this machine has audited.
         DamagedError: stored bytes do not match their digest; nothing is visible.
         InputError: ``to`` holds something else, or the home's policy is not understood.
         StorageError: the folder cannot be written, or the home's policy not read; nothing is visible.
@@ -56,6 +59,7 @@ def pull(
     refuse_rolled_back(registry, f"{found.reference} was not pulled")
     proven = certified.check(registry, found, keys)
     certificate, signers = (proven.certificate, proven.signers) if proven else (None, ())
+    refuse_revoked(registry, found, keys, policy, done="pulled", allow=allow_revoked)
     measured_again = partial(verifiers, registry, found.reference, keys)
     if reasons := unmet(policy, found.reference, certificate, signers, keys, measured_again):
         raise CheckError(f"{found.reference} was not pulled: {reasons[0]}.", reasons)

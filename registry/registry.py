@@ -14,11 +14,14 @@ from roadworthy.model_cards.snapshot import FileEntry
 from . import aliases, layout, manifest
 from .checked import CheckedReader
 from .folder_store import FolderStore
+from .http_store import HttpStore
 from .keys import home
 from .manifest import Manifest
 from .memory_store import MemoryStore
 from .reference import DRAFT, LATEST, Reference, Version
 from .store import Store
+
+_LIKELY = 20_000  # names that a mistyped one is held against
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +53,30 @@ class Registry:
             DamagedError: the stored manifest, or the alias's log, was changed.
         """
         asked = Reference.parse(reference)
+        found = self.find(asked)
+        if found is None:
+            raise self._unknown(asked)
+        return found
+
+    def find(self, reference: Reference | str) -> Manifest | None:
+        """The same, and ``None`` where there is no such thing: what is asked in passing looks for no likely names.
+
+        Raises:
+            DamagedError: the stored manifest, or the alias's log, was changed.
+        """
+        asked = Reference.parse(reference)
         if asked.selector == DRAFT:
             drafts = layout.documents(self.store, "drafts", asked.namespace, asked.name)
-            if not drafts:
-                raise self._unknown(asked)
-            return self._read_manifest(drafts[-1], asked)
+            return self._read_manifest(drafts[-1], asked) if drafts else None
         version = asked.version or self._follow(asked)
         if version is None:
-            raise self._unknown(asked)
+            return None
         try:
-            key = layout.key("versions", asked.namespace, asked.name, str(version))
-            return self._read_manifest(key, asked.at(version))
+            return self._read_manifest(
+                layout.key("versions", asked.namespace, asked.name, str(version)), asked.at(version)
+            )
         except NotFoundError:
-            raise self._unknown(asked) from None
+            return None
 
     def history(self, reference: Reference | str) -> tuple[aliases.Move, ...]:
         """Every move of an alias, the first one first: when, by whom, from where, to where."""
@@ -116,21 +130,28 @@ class Registry:
             return manifest.parse(file.read(), expected)
 
     def _unknown(self, asked: Reference) -> NotFoundError:
-        known = [f"{namespace}/{name}" for namespace, name in self.models()]
-        if asked.model not in known:
-            near = difflib.get_close_matches(asked.model, known, n=3, cutoff=0.5)
+        there = [str(version) for version in reversed(self.versions(asked.namespace, asked.name))]
+        if not there and not self.has_draft(asked.namespace, asked.name):
+            near = difflib.get_close_matches(asked.model, self._names(), n=3, cutoff=0.5)
             hint = f"Did you mean {' or '.join(near)}?" if near else "See what there is: roadworthy models"
             return NotFoundError(f"no model is called {asked.model} in {self.location}. {hint}")
-        there = [str(version) for version in reversed(self.versions(asked.namespace, asked.name))]
         moved = {layout.parts(key)[2] for key in layout.documents(self.store, "aliases", asked.namespace, asked.name)}
         found = [*there[:8], *(["…"] if len(there) > 8 else []), *sorted(moved)]
         if self.has_draft(asked.namespace, asked.name):
             found.append(f"{DRAFT} (an uncertified draft)")
         return NotFoundError(f"{asked} is not in {self.location}. Expected one of: {', '.join(found)}.")
 
+    def _names(self) -> list[str]:
+        from .index_file import glance  # which reads registries, so it comes after them
+
+        # A name that is likely needs no list that is complete, where that would be long.
+        known = glance(self, f"SELECT namespace || '/' || name FROM entries WHERE newest LIMIT {_LIKELY}")
+        return known if known is not None else [f"{namespace}/{name}" for namespace, name in self.models()]
+
 
 def open_registry(location: str | Path | None = None) -> Registry:
-    """The registry at ``location``: a folder, which need not exist yet, or ``memory:``.
+    """The registry at ``location``: a folder, which need not exist yet, ``https://host`` (`roadworthy serve`), or
+    ``memory:``.
 
     ``None`` is ``ROADWORTHY_REGISTRY``, else the folder ``registry`` in `keys.home`.
 
@@ -141,8 +162,13 @@ def open_registry(location: str | Path | None = None) -> Registry:
     if chosen == "memory:":
         return Registry(MemoryStore(), chosen)
     scheme, separator, _ = chosen.partition("://")
+    if separator and scheme in ("http", "https"):
+        store = HttpStore(chosen)
+        return Registry(store, store.client.url)
     if separator and scheme:
-        raise InputError(f"cannot open {chosen!r}: {scheme} is not yet in this release. Expected a folder.")
+        raise InputError(
+            f"cannot open {chosen!r}: {scheme} is not yet in this release. Expected a folder, or https://host."
+        )
     root = Path(chosen).expanduser()
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file. Expected a folder for the registry.")

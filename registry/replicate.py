@@ -20,18 +20,20 @@ from .performance import add_performance, performance
 from .policy_file import Asked
 from .reference import Reference
 from .registry import Registry
+from .revoking import add_revocation, revocation_documents
 from .storing import Progress, store_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replicated:
-    """What is in the registry now; ``was_there``: the same version had come before. So many performance ``records`` and
-    ``attestations`` were added to it, and ``left_out`` says why others were not."""
+    """What is in the registry now; ``was_there``: the same version had come before. So many performance ``records``,
+    ``attestations`` and ``revocations`` were added to it, and ``left_out`` says why others were not."""
 
     manifest: Manifest
     was_there: bool
     records: int
     attestations: int
+    revocations: int
     left_out: tuple[str, ...]
 
 
@@ -66,12 +68,16 @@ def replicate(
             _, certificate = inspected(to, folder, wanted, keys=keys, policy=policy, gate=None)
             _check_signed(found, certificate)
             store_files(to, folder, found, None)
+            # Before the version is seen: a revoked one is never there without its revocation.
+            revoked, unheard = _revocations(source, found, to, keys)
             key, data = layout.key("versions", wanted.namespace, wanted.name, wanted.selector), manifest.dump(found)
             log.announce(to.store, "publish", wanted, key, data, certificate_sha256=found.certificate_sha256)
             try:
                 to.store.create(key, data)
             except ExistsError:
                 was_there = _is_there(to, found)
+    if was_there:
+        revoked, unheard = _revocations(source, found, to, keys)
     if version == to.versions(wanted.namespace, wanted.name)[-1]:
         aliases.advance(to.store, wanted, version)
     records, doubted = _records(source, found, to, keys)
@@ -81,7 +87,8 @@ def replicate(
         was_there=was_there,
         records=records,
         attestations=attested,
-        left_out=(*doubted, *denied),
+        revocations=revoked,
+        left_out=(*doubted, *denied, *unheard),
     )
 
 
@@ -146,6 +153,17 @@ def _attestations(source: Registry, made: Manifest, to: Registry, keys: Sequence
             left_out.append(str(error))
         else:
             added += 1
+    return added, tuple(left_out)
+
+
+def _revocations(source: Registry, made: Manifest, to: Registry, keys: Sequence[Key]) -> tuple[int, tuple[str, ...]]:
+    """Adds the statements that it is revoked, or no longer; one that does not count here is told and left out."""
+    added, left_out = 0, []
+    for _, envelope in revocation_documents(source, made.reference):
+        try:
+            added += add_revocation(to, made, envelope, keys)
+        except CheckError as error:
+            left_out.append(str(error))
     return added, tuple(left_out)
 
 

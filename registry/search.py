@@ -1,76 +1,70 @@
-"""What is in a registry: every version with the figures of its certificate."""
+"""What is in a registry: every version with the figures of its certificate, found in the index."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from roadworthy.model_cards.certificate import Claim, Verdicts, claim_to_dict
-from roadworthy.model_cards.errors import DamagedError
-from roadworthy.model_cards.snapshot import FileEntry
-from roadworthy.model_cards.target import Target
+from securesystemslib.signer import Key
 
-from . import certified
-from .manifest import Manifest
-from .reference import DRAFT, Reference
+from roadworthy.model_cards.certificate import claim_to_dict
+from roadworthy.model_cards.snapshot import CERTIFICATE, FileEntry
+
+from . import certified, index_file, index_query, index_rows
+from .entries import Entry as Entry  # part of what is found, so they are found here too
+from .entries import Figure as Figure
+from .entries import TimeToSolution as TimeToSolution
+from .entries import facts
+from .index_feed import Progress
+from .index_query import Asked, Sort
+from .keys import trusted_keys
+from .policy_file import Asked as AskedPolicy
+from .reference import Reference
 from .registry import Registry
+from .revocation import Word, in_force
+from .revocation import read as read_revocation
+from .revoking import revokers_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A measured metric with its protocol, its interval, and the number of examples."""
+class Page:
+    """Some of what matches, from ``offset`` on; ``total`` matches there are, or more than that where ``more``.
 
-    name: str
-    protocol: str
-    value: float
-    low: float
-    high: float
-    n: int
+    ``ranked``: how many groups the order has ranked each by itself, as far as this page shows them; more than one
+    means that the first of the page need not be better than the last.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeToSolution:
-    """Seconds until the target was met and held, by the three clocks."""
-
-    run: float
-    total: float
-    train_only: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One version or draft. A draft has no figures; ``problem`` says why a version's cannot be read."""
-
-    reference: str
-    task: str | None
-    system: str | None
-    metric: Figure | None
-    tts: TimeToSolution | None
-    verdicts: Verdicts | None
-    created: str
-    problem: str | None = None
+    entries: tuple[Entry, ...]
+    offset: int
+    total: int
+    more: bool
+    ranked: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details(Entry):
-    """The same, plus the files, the parent, the claim with the ids of its signers, and a draft's note.
+    """The same, plus the files, and the claim with the ids of its signers.
 
     Digests were checked; signatures were not: that is what `pull` and `audit` do.
     """
 
     files: tuple[FileEntry, ...]
-    parent: str | None
     certificate: Mapping[str, Any] | None
-    note: Mapping[str, str] | None
 
 
 def models(
-    registry: Registry, text: str | None = None, *, task: str | None = None, where: str | Sequence[str] | None = None
+    registry: Registry,
+    text: str | None = None,
+    *,
+    task: str | None = None,
+    where: str | Sequence[str] | None = None,
+    **more: Any,
 ) -> list[Entry]:
     """Every version, the newest of a model first, and the newest draft of each model.
 
     ``text`` is looked for in the reference, the task, the system and the name of the data; ``where`` are
-    conditions on the metric (``"top1>=0.9"``), all of which must hold. What cannot be read is listed with its
-    ``problem``.
+    conditions on the metric (``"top1>=0.9"``) or the time (``"tts<=60"``), all of which must hold. What cannot be read
+    is listed with its ``problem``. ``more``: whatever `find` can be asked.
 
     Raises:
         InputError: a condition that cannot be read.
@@ -80,9 +74,110 @@ def models(
         >>> [entry.reference for entry in models(open_registry("registry"), where="top1>=0.3")]
         ['team/xrays@1.0.0']
     """
-    targets = [Target.parse(one) for one in ([where] if isinstance(where, str) else where or ())]
-    found = (_entry(registry, reference) for reference in _references(registry))
-    return [entry for entry, data in found if _matches(entry, data, text, task, targets)]
+    return list(find(registry, text, task=task, where=where, **more).entries)
+
+
+def find(
+    registry: Registry,
+    text: str | None = None,
+    *,
+    task: str | None = None,
+    system: str | None = None,
+    where: str | Sequence[str] | None = None,
+    protocol: str | None = None,
+    hardware: str | None = None,
+    parent: str | None = None,
+    namespace: str | Sequence[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    newest: bool = False,
+    sort: Sort = "name",
+    reverse: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
+    keys: Sequence[Key] | None = None,
+    policy: AskedPolicy = "home",
+    progress: Progress | None = None,
+) -> Page:
+    """A page of what `models` lists, by more conditions, in one of four orders.
+
+    ``protocol`` is a name (``id@version``), an id, or a pattern with ``*``; ``hardware`` a part of the machine's words;
+    ``parent`` a version, or a model and then any of its versions; ``namespace`` one or several; ``since`` and ``until``
+    a day or a moment of ``created``, both included. ``newest``: of each model its highest version alone, or its draft
+    where it has none.
+
+    ``sort``: ``name``; ``created``, the newest first; ``metric``, the best first; ``tts``, the fastest first by the run
+    clock. The last two rank only what can be compared, so within one `Entry.figures` or `Entry.times`, one such group
+    after the other; what has no figure comes last. ``reverse`` turns an order round.
+
+    Revocations are those that count for ``keys``, by default for whom this home trusts, and ``policy``.
+
+    Raises:
+        InputError: a condition, an order or a page that cannot be, or the home's policy is not understood.
+        StorageError: the registry cannot be read.
+
+    Example:
+        >>> from roadworthy.registry import find, open_registry
+        >>> page = find(open_registry("registry"), task="image-classification", sort="tts", limit=10)
+        >>> [entry.reference for entry in page.entries], page.total
+        (['team/xrays@1.0.0'], 1)
+    """
+    asked = Asked(
+        text=text,
+        task=task,
+        system=system,
+        where=(where,) if isinstance(where, str) else tuple(where or ()),
+        protocol=protocol,
+        hardware=hardware,
+        parent=parent,
+        namespaces=(namespace,) if isinstance(namespace, str) else None if namespace is None else tuple(namespace),
+        since=since,
+        until=until,
+        newest=newest,
+        sort=sort,
+        reverse=reverse,
+        limit=limit,
+        offset=offset,
+    )
+    counted = trusted_keys() if keys is None else keys
+
+    def question(connection: sqlite3.Connection) -> Page:
+        found = index_query.answer(connection, asked)
+        entries = _with_revocations(connection, index_rows.read(found.rows), counted, policy)
+        groups = {entry.times if sort == "tts" else entry.figures for entry in entries} - {None}
+        return Page(
+            entries=tuple(entries),
+            offset=offset,
+            total=found.total,
+            more=found.more,
+            ranked=len(groups) if sort in ("tts", "metric") else 0,
+        )
+
+    return index_file.ask(registry, question, progress=progress)
+
+
+def namespaces(registry: Registry) -> tuple[str, ...]:
+    """Every namespace that has a version or a draft, sorted: for whoever may see only some.
+
+    Raises:
+        StorageError: the registry cannot be read.
+
+    Example:
+        >>> from roadworthy.registry import namespaces, open_registry
+        >>> namespaces(open_registry("registry"))
+        ('team',)
+    """
+
+    def question(connection: sqlite3.Connection) -> tuple[str, ...]:
+        found: list[str] = []
+        while row := connection.execute(_NEXT, (found[-1] if found else "",)).fetchone():
+            found.append(row[0])
+        return tuple(found)
+
+    return index_file.ask(registry, question)
+
+
+_NEXT = "SELECT namespace FROM entries INDEXED BY by_name WHERE namespace > ? ORDER BY namespace LIMIT 1"
 
 
 def show(registry: Registry, reference: Reference | str) -> Details:
@@ -101,67 +196,37 @@ def show(registry: Registry, reference: Reference | str) -> Details:
     stated = certified.stated(registry, manifest)
     claim = stated.certificate.claim if stated else None
     return Details(
-        **_figures(manifest, claim),
+        **facts(manifest, claim),
         files=manifest.files,
-        parent=manifest.parent,
         certificate={**claim_to_dict(claim), "signers": list(stated.signers)} if claim and stated else None,
-        note=manifest.note,
     )
 
 
-def _references(registry: Registry) -> Iterator[Reference]:
-    for namespace, name in registry.models():
-        model = Reference(namespace, name, DRAFT)
-        for version in reversed(registry.versions(namespace, name)):
-            yield model.at(version)
-        if registry.has_draft(namespace, name):
-            yield model
+def _with_revocations(
+    connection: sqlite3.Connection, entries: list[Entry], keys: Sequence[Key], policy: AskedPolicy
+) -> list[Entry]:
+    if connection.execute("SELECT 1 FROM revocations LIMIT 1").fetchone() is None:
+        return entries
+    return [_with_revocation(connection, entry, keys, policy) for entry in entries]
 
 
-def _entry(registry: Registry, reference: Reference) -> tuple[Entry, str]:
-    try:
-        manifest = registry.resolve(reference)
-        stated = certified.stated(registry, manifest)
-    except DamagedError as error:
-        # One damaged version must not hide the others, nor vanish.
-        nothing = dict.fromkeys(("task", "system", "metric", "tts", "verdicts"))
-        return Entry(reference=str(reference), **nothing, created="", problem=str(error)), ""
-    claim = stated.certificate.claim if stated else None
-    return Entry(**_figures(manifest, claim)), claim.data.name if claim else ""
-
-
-def _figures(manifest: Manifest, claim: Claim | None) -> dict[str, Any]:
-    if claim is None:
-        empty = dict.fromkeys(("task", "system", "metric", "tts", "verdicts"))
-        return {"reference": str(manifest.reference), **empty, "created": manifest.created}
-    metric = claim.metric
-    clocks = claim.training.clocks if claim.training else None
-    return {
-        "reference": str(manifest.reference),
-        "task": claim.task,
-        "system": claim.system,
-        "metric": Figure(
-            name=metric.name,
-            protocol=metric.protocol,
-            value=metric.value,
-            low=metric.low,
-            high=metric.high,
-            n=metric.n,
-        ),
-        # A run that never met its target took time, and to no solution.
-        "tts": TimeToSolution(run=clocks.run, total=clocks.total, train_only=clocks.train_only)
-        if clocks and clocks.target_met
-        else None,
-        "verdicts": claim.verdicts,
-        "created": manifest.created,
-    }
-
-
-def _matches(entry: Entry, data: str, text: str | None, task: str | None, targets: Sequence[Target]) -> bool:
-    haystack = " ".join((entry.reference, entry.task or "", entry.system or "", data)).casefold()
-    metric = entry.metric
-    return (
-        (not text or text.casefold() in haystack)
-        and (task is None or entry.task == task)
-        and all(metric is not None and metric.name == t.metric and t.met_by(metric.value) for t in targets)
-    )
+def _with_revocation(connection: sqlite3.Connection, entry: Entry, keys: Sequence[Key], policy: AskedPolicy) -> Entry:
+    stored = connection.execute(
+        "SELECT slot, envelope, certificate, certificate_size FROM revocations JOIN entries USING (reference) WHERE "
+        "reference = ? AND certificate IS NOT NULL",
+        (entry.reference,),
+    ).fetchall()
+    about = Reference.parse(entry.reference)
+    words: list[Word] = [
+        read_revocation(
+            row["envelope"],
+            row["slot"],
+            about,
+            FileEntry(path=CERTIFICATE, size=row["certificate_size"], sha256=row["certificate"]),
+            keys,
+            revokers_of(policy, about.namespace),
+        )
+        for row in stored
+    ]
+    said = in_force(words, keys)
+    return replace(entry, revoked=str(said)) if said is not None else entry

@@ -21,16 +21,20 @@ from .folder_store import FolderStore
 from .log_audit import LogAudit, audit_log
 from .manifest import Manifest
 from .parties import verifiers
-from .policy_file import Asked, in_force, unmet
+from .policy_file import Asked, unmet
+from .policy_file import in_force as policy_in_force
 from .reference import Reference
 from .registry import Registry
+from .revocation import Revocation, in_force
+from .revoking import of_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionAudit:
     """The outcome for one version, by its reference: the audit, what it passed and what speaks against it.
 
-    ``not_counted``: what was said of it by those who do not count here.
+    ``not_counted``: what was said of it by those who do not count here. ``revoked``: the revocation that stands; what
+    was measured is as true as before, so it is no reason against ``ok``.
     """
 
     reference: str
@@ -38,6 +42,7 @@ class VersionAudit:
     checks: tuple[str, ...]
     reasons: tuple[str, ...]
     not_counted: tuple[str, ...] = ()
+    revoked: Revocation | None = None
 
     @property
     def ok(self) -> bool:
@@ -100,14 +105,23 @@ def audit_manifest(
     registry: Registry, found: Manifest, *, keys: Sequence[Key], policy: Asked, blobs: Blobs
 ) -> VersionAudit:
     """The same of a manifest that was read, and without the log."""
+    words = of_manifest(registry, found, keys, policy)
+    revoked, doubted = in_force(words, keys), tuple(word.problem for word in words if word.problem is not None)
     damage = [problem for file in found.files if (problem := blobs.problem(file, found.reference))]
     if damage:
-        return VersionAudit(reference=str(found.reference), audit=None, checks=(), reasons=tuple(damage))
+        return VersionAudit(
+            reference=str(found.reference),
+            audit=None,
+            checks=(),
+            reasons=tuple(damage),
+            not_counted=doubted,
+            revoked=revoked,
+        )
     with tempfile.TemporaryDirectory(prefix="roadworthy-audit-") as aside:
         folder = Path(aside) / "snapshot"
         _lay_out(registry, found, folder)
         done = audit(folder, keys, files=found.files)
-    rules = in_force(policy)
+    rules = policy_in_force(policy)
     measured_again = partial(verifiers, registry, found.reference, keys)
     missing = unmet(rules, found.reference, done.certificate, done.signers, keys, measured_again)
     met = () if rules is None or missing else (f"the policy {rules.source} is met by {found.reference}",)
@@ -117,7 +131,8 @@ def audit_manifest(
         audit=done,
         checks=(*done.checks, *met, *(line for sign, line in said if sign == "✓")),
         reasons=(*done.reasons, *missing, *(line for sign, line in said if sign == "✗")),
-        not_counted=tuple(line for sign, line in said if sign == "·"),
+        not_counted=(*(line for sign, line in said if sign == "·"), *doubted),
+        revoked=revoked,
     )
 
 

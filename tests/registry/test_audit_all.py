@@ -57,7 +57,7 @@ def test_a_version_is_audited_where_it_lies(two_models: Registry, keys: Keys) ->
     assert done.audit is not None
     assert set(done.audit.checks) < set(done.checks)
     signer = keys[0].keyid[:16]
-    assert f"announced in log entry 3 of 6, signed by {signer}" in done.checks
+    assert f"announced in log entry 3 of 7, signed by {signer}" in done.checks
 
 
 def test_nothing_is_left_and_nothing_is_fetched(

@@ -29,6 +29,7 @@ def test_every_field_is_read() -> None:
             compared_with_parent=True,
             without_waivers=True,
             verifiers=1,
+            revokers=("security", "own"),
         ),
         Rule(namespace="*", drafts=True),
     )
@@ -99,6 +100,8 @@ def test_text_that_is_not_utf_8_is_refused() -> None:
         ("without_waivers", "0"),
         ("verifiers", "0"),
         ("verifiers", "true"),
+        ("revokers", "[]"),
+        ("revokers", '["Not A Name"]'),
         ("drafts", "[]"),
     ],
 )

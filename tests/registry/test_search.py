@@ -42,6 +42,9 @@ def test_an_entry_is_what_scripts_rely_on(filled: Registry) -> None:
     metric = entry.pop("metric")
     assert (round(metric.pop("low"), 4), round(metric.pop("high"), 4)) == (0.9155, 0.9897)
     assert metric == {"name": "top1", "protocol": "image-top1-bilinear-256-224@1", "value": 0.97, "n": 100}
+    certificate = show(filled, "demo/x@1.10.0").certificate
+    assert certificate is not None
+    fingerprint = certificate["data"]["test"]["fingerprint"][:12]
     assert entry == {
         "reference": "demo/x@1.10.0",
         "task": "image-classification",
@@ -49,6 +52,14 @@ def test_an_entry_is_what_scripts_rely_on(filled: Registry) -> None:
         "tts": {"run": 7.0, "total": 8.0, "train_only": 5.5},
         "verdicts": {"reproduced": True, "generalises": True},
         "problem": None,
+        "data": "photographs",
+        "hardware": "a test, 2 cores",
+        "parent": None,
+        "note": None,
+        "revoked": None,
+        "figures": f"top1 under image-top1-bilinear-256-224@1 · test data {fingerprint}",
+        "times": f"image-top1-bilinear-256-224@1 · top1>=0.9 · test data {fingerprint}, training data not recorded · "
+        "a test, 2 cores · start: scratch",
     }
 
 
