@@ -17,12 +17,15 @@ from . import (
     finetune,
     import_checkpoint,
     keys,
+    log,
     models,
     one_voice,
     publish,
     pull,
     race,
+    serve,
     show,
+    tokens,
     verify,
 )
 from .tame import tame
@@ -52,6 +55,9 @@ for command in (
     bundle,
     import_checkpoint,
     keys,
+    serve,
+    tokens,
+    log,
     demo,
 ):
     command.register(app)

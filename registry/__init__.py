@@ -22,6 +22,7 @@ from .admission import admission
 from .aliases import Move
 from .attestations import Attested, attest, attestations
 from .audit_all import audit_registry
+from .audit_log import AuditLog, Head, verify_audit_log
 from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
@@ -45,16 +46,19 @@ from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, TimeToSolution, models, show
 from .signers import signer
 from .store import Store
+from .tokens import TokenRecord, create_token, default_tokens, list_tokens, revoke_token
 from .trust import distrust_key, trust_key
 from .version_audit import VersionAudit, audit_version
 
 __all__ = [
     "Attested",
+    "AuditLog",
     "Details",
     "Entry",
     "ExistsError",
     "Figure",
     "FolderStore",
+    "Head",
     "KeyRecord",
     "LogAudit",
     "Manifest",
@@ -73,6 +77,7 @@ __all__ = [
     "Signer",
     "Store",
     "TimeToSolution",
+    "TokenRecord",
     "Verifiers",
     "Version",
     "VersionAudit",
@@ -84,12 +89,15 @@ __all__ = [
     "audit_log",
     "audit_registry",
     "audit_version",
+    "create_token",
+    "default_tokens",
     "distrust_key",
     "export_key",
     "home",
     "home_policy",
     "import_draft",
     "list_keys",
+    "list_tokens",
     "load_policy",
     "models",
     "new_key",
@@ -101,6 +109,7 @@ __all__ = [
     "publish",
     "pull",
     "replicate",
+    "revoke_token",
     "rotate_key",
     "show",
     "signer",
@@ -111,6 +120,7 @@ __all__ = [
     "trusted_keys",
     "unmet",
     "verifiers",
+    "verify_audit_log",
     "violations",
     "without_verifiers",
     "write_bundle",

@@ -61,8 +61,10 @@ class Objection:
         return f"{self.file}: expected {self.expected}, found {self.found}"
 
 
-def inspect(folder: Path) -> tuple[Objection, ...]:
+def inspect(folder: Path, *, whole: bool = True) -> tuple[Objection, ...]:
     """Everything about the snapshot in ``folder`` that may not be stored. Loads no tensor and runs nothing.
+
+    Not ``whole``: only some of a snapshot's files are there, so none is missing.
 
     Raises:
         InputError: ``folder`` is no folder.
@@ -77,12 +79,12 @@ def inspect(folder: Path) -> tuple[Objection, ...]:
             for name in sorted([*files, *(f for f in folders if os.path.islink(os.path.join(where, f)))]):
                 path = Path(where, name)
                 names.append(path.relative_to(folder).as_posix())
-                found += _objections(path, names[-1], folder)
+                found += _objections(path, names[-1], folder, whole)
     except OSError as error:
         raise StorageError(f"cannot read {error.filename}: {error.strerror or error}. Nothing was stored.") from error
-    if CONFIG not in names:
+    if whole and CONFIG not in names:
         found.append(Objection(file=CONFIG, expected="the model's configuration", found="no such file"))
-    if not any(name.endswith(".safetensors") for name in names):
+    if whole and not any(name.endswith(".safetensors") for name in names):
         found.append(Objection(file=WEIGHTS, expected="weights in safetensors", found="no such file"))
     return tuple(sorted(found, key=lambda objection: objection.file))
 
@@ -97,7 +99,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _objections(path: Path, name: str, folder: Path) -> Iterator[Objection]:
+def _objections(path: Path, name: str, folder: Path, whole: bool) -> Iterator[Objection]:
     pure = PurePosixPath(name)
     suffix = pure.suffix.lower()
     try:
@@ -122,10 +124,10 @@ def _objections(path: Path, name: str, folder: Path) -> Iterator[Objection]:
         kind = "Python code" if suffix.startswith(".py") else repr(suffix or pure.name)
         yield Objection(file=name, expected=f"one of {' '.join(sorted(_SUFFIXES))}", found=kind)
     else:
-        yield from _of_content(path, name, suffix, folder)
+        yield from _of_content(path, name, suffix, whole)
 
 
-def _of_content(path: Path, name: str, suffix: str, folder: Path) -> Iterator[Objection]:
+def _of_content(path: Path, name: str, suffix: str, whole: bool) -> Iterator[Objection]:
     with path.open("rb") as file:
         head = file.read(8)
         file.seek(0)
@@ -137,7 +139,7 @@ def _of_content(path: Path, name: str, suffix: str, folder: Path) -> Iterator[Ob
     if imports:
         yield Objection(file=name, expected=f"what {suffix or 'its name'} says", found="a pickle that imports code")
     elif suffix == ".json":
-        yield from _of_json(path, name, folder)
+        yield from _of_json(path, name, whole)
     elif suffix == ".sketch":
         yield from _of_sketch(path, name)
     elif suffix == ".svg" and (found := _first(_ACTIVE_SVG, path)):
@@ -162,7 +164,7 @@ def _first(pattern: re.Pattern[bytes], path: Path) -> str:
         return match[0].decode() if match else ""
 
 
-def _of_json(path: Path, name: str, folder: Path) -> Iterator[Objection]:
+def _of_json(path: Path, name: str, whole: bool) -> Iterator[Objection]:
     if (size := path.stat().st_size) > _LONGEST_JSON:
         yield Objection(file=name, expected=f"at most {_LONGEST_JSON:,} bytes of JSON", found=f"{size:,} bytes")
         return
@@ -177,7 +179,7 @@ def _of_json(path: Path, name: str, folder: Path) -> Iterator[Objection]:
         shards = document.get("weight_map")
         for shard in sorted({str(value) for value in shards.values()} if isinstance(shards, dict) else ()):
             # By the names that are there: what an index says may be longer than any path.
-            if not shard.endswith(".safetensors") or shard not in os.listdir(path.parent):
+            if not shard.endswith(".safetensors") or (whole and shard not in os.listdir(path.parent)):
                 yield Objection(file=name, expected="shards of this snapshot in safetensors", found=repr(shard))
 
 

@@ -4,6 +4,7 @@ import getpass
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 import platformdirs
@@ -16,6 +17,8 @@ from roadworthy.model_cards.keyring import Keyring
 from . import key_files, lock
 from .key_records import KeyRecord, find, records, tombstone, why
 
+_acting_as: ContextVar[str | None] = ContextVar("acting_as", default=None)
+
 
 def home() -> Path:
     """The folder of keys and of the default registry: ``ROADWORTHY_HOME``, or the platform's user data folder."""
@@ -24,11 +27,23 @@ def home() -> Path:
 
 
 def user() -> str:
-    """Who is at work, for logs; not an identity that anybody proved."""
+    """Who is at work, for logs; not an identity that anybody proved, but where a server has asked for a token."""
+    if (name := _acting_as.get()) is not None:
+        return name
     try:
         return getpass.getuser()
     except (KeyError, ImportError, OSError):  # a container may run under a number without a name
         return f"uid {os.getuid()}"
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Inside, `user` is ``name``: whom a server works for."""
+    token = _acting_as.set(name)
+    try:
+        yield
+    finally:
+        _acting_as.reset(token)
 
 
 def signing_key(home_folder: Path | None = None) -> CryptoSigner:

@@ -8,7 +8,13 @@
       performance/<namespace>/<name>/<x.y.z>/<00000001>.json   a signed performance record, beside its version
       attestations/<namespace>/<name>/<x.y.z>/<key id, 16 hex>-<00000001>.json   what a second party measured, signed;
                                                                .jsonl beside it, written first: that party's evidence
+      repos/<namespace>/<name>.json                            a Hub client created it; it may still be empty
+      branches/<namespace>/<name>/<branch>/<00000001>.json     manifest of a draft on another branch than main
+      tags/<namespace>/<name>/<tag>.json                       a Hub client's own name for a commit; never a version's
+      uploads/<upload>/<00000001>                              part of a large file on its way in
       log/<00000001>.json                                      one entry of the registry's log, naming the one before
+      xorbs/<yyyymmdd>/<64 hex>                                what Xet clients sent on a day, cleared after weeks;
+                                                               .index beside it, written last: where its chunks lie
       tmp/                                                     files being written; never listed
 
 A key is created once and never overwritten. The blobs of a version come first, then its entry in the log, and its
@@ -22,7 +28,7 @@ from typing import Literal
 
 from .store import Store
 
-Kind = Literal["versions", "drafts", "aliases", "performance", "attestations", "log"]
+Kind = Literal["versions", "drafts", "aliases", "performance", "attestations", "repos", "branches", "tags", "log"]
 
 TEMPORARY = "tmp"
 _DIGITS = 8  # enough for 99,999,999 moves, and numbers sort as text
@@ -32,6 +38,9 @@ _DOCUMENT = {
     "aliases": re.compile(r"aliases/[^/]+/[^/]+/[^/]+/[0-9]{8}\.json"),
     "performance": re.compile(r"performance/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9]{8}\.json"),
     "attestations": re.compile(r"attestations/[^/]+/[^/]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9a-f]{16}-[0-9]{8}\.json"),
+    "repos": re.compile(r"repos/[^/]+/[^/]+\.json"),
+    "branches": re.compile(r"branches/[^/]+/[^/]+/[^/]+/[0-9]{8}\.json"),
+    "tags": re.compile(r"tags/[^/]+/[^/]+/[^/]+\.json"),
     "log": re.compile(r"log/[0-9]{8}\.json"),
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 from securesystemslib.signer import Key
 
@@ -22,8 +23,11 @@ def promote(
     *,
     keys: Sequence[Key],
     policy: Asked = "home",
+    expected: Version | Literal["seen"] | None = "seen",
 ) -> Move | None:
     """Points ``alias`` at a version of its model, by compare-and-swap; ``None`` where it points there already.
+
+    ``expected`` is where the caller has seen it point, by default where it points now.
 
     Raises:
         CheckError: the certificate is not signed by one of ``keys``, the policy is not met (its ``reasons`` say why),
@@ -42,7 +46,7 @@ def promote(
     check_alias(asked.selector)
     to = Version.parse(version) if isinstance(version, str) else version
     found = registry.resolve(asked.at(to))
-    before = aliases.current(registry.store, asked)
+    before = aliases.current(registry.store, asked) if expected == "seen" else expected
     proven = certified.check(registry, found, keys)
     if proven is None:
         raise InputError(f"cannot point {asked} at {found.reference}: expected a certified version.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, RoadworthyError
 
-from . import documents, files, models
+from . import documents, files, models, xet
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -62,6 +62,8 @@ TARGETS: Mapping[str, Target] = {
     "safetensors": _target(files.weights, DamagedError),
     "intake": _target(files.stored, DamagedError),
     "bundle": _target(files.bundle, DamagedError),
+    "xet-shard": _target(xet.a_shard, InputError),
+    "xet-xorb": _target(xet.a_xorb, InputError),
     "config": _target(models.configuration, InputError, json=True),
     "tokenizer": _target(models.tokenizer, InputError, json=True),
     "table": _target(models.table, InputError),

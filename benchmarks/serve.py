@@ -1,0 +1,269 @@
+"""What `roadworthy serve` withstands: memory under a large file, and five minutes of pulls, pushes and kills.
+
+    python benchmarks/serve.py memory              # 10 GB up and down; the server's memory stays under 300 MB
+    python benchmarks/serve.py storm               # 64 clients pull, 8 push; ten kills; nothing lost, nothing partial
+
+``memory`` sends one safetensors file by git-lfs, commits it and gets it back, checked. ``storm`` kills the
+server with SIGKILL and starts it again. Afterwards every commit that was answered must be in the history with its own
+file, every body that a client took for whole must have had the right digest, and the log of writes must be one chain.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from roadworthy.registry import create_token, verify_audit_log
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE / "tts"))
+from document import machine  # noqa: E402
+
+CHUNK = 2**20
+WANTED = 300  # MB of memory
+
+
+def main() -> None:
+    """Measures, prints, writes the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["memory", "storm"])
+    parser.add_argument("--gb", type=float, default=10.0, help="of the large file")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of the storm")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--publishers", type=int, default=8)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="where to write")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder))
+        server.start()
+        try:
+            measured = memory(server, asked.gb) if asked.what == "memory" else storm(server, asked)
+        finally:
+            server.kill()
+    print(json.dumps(measured, indent=1))
+    document = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine("cpu"), "measured": measured}
+    asked.results.mkdir(parents=True, exist_ok=True)
+    (asked.results / f"serve-{asked.what}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+class Server:
+    """The server in a process of its own, always at the same port."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            self.port = taken.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.token = create_token(root / "home" / "tokens.json", "bench", role="write", namespaces=["team"])
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it, and waits until it answers."""
+        command = [sys.executable, "-m", "roadworthy.cli.main", "serve", "--port", str(self.port), "--rate", "100000"]
+        registry = ["--registry", str(self.root / "registry")]
+        environment = {**os.environ, "ROADWORTHY_HOME": str(self.root / "home")}
+        with (self.root / "server.txt").open("ab") as log:
+            self.process = subprocess.Popen([*command, *registry], env=environment, stdout=log, stderr=log)
+        while True:
+            try:
+                httpx.get(f"{self.url}/api/models")
+                return
+            except httpx.TransportError:
+                if self.process.poll() is not None:
+                    raise SystemExit((self.root / "server.txt").read_text()) from None
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+    def client(self) -> httpx.Client:
+        """A client with the token."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=600)
+
+
+def memory(server: Server, gigabytes: float) -> dict[str, Any]:
+    """The server's memory (MB, its peak) and the rates (MB/s) of one large file up and down."""
+    size = int(gigabytes * 1e9) // CHUNK * CHUNK
+    header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    head = len(header).to_bytes(8, "little") + header
+    block = random.Random(0).randbytes(CHUNK)
+
+    def pieces() -> Iterator[bytes]:
+        yield head
+        for number in range(size // CHUNK):
+            yield number.to_bytes(8, "little") + block[8:]
+
+    digest, total = hashlib.sha256(), 0
+    for piece in pieces():
+        digest.update(piece)
+        total += len(piece)
+    oid, peak, done = digest.hexdigest(), Peak(server), threading.Event()
+    watcher = threading.Thread(target=peak.watch, args=(done,))
+    watcher.start()
+    with server.client() as client:
+        before = peak.megabytes()
+        client.post("/api/repos/create", json={"name": "large", "organization": "team"}).raise_for_status()
+        asked = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": total}]}
+        (told,) = client.post("/team/large.git/info/lfs/objects/batch", json=asked).raise_for_status().json()["objects"]
+        upload = told["actions"]["upload"]
+        began = time.perf_counter()
+        if "header" in upload:
+            send_parts(client, upload, pieces(), oid)
+        else:
+            client.put(upload["href"], content=pieces(), headers={"Content-Length": str(total)}).raise_for_status()
+        up = total / (time.perf_counter() - began) / 1e6
+        push(client, "large", {"key": "lfsFile", "value": {"path": "model.safetensors", "oid": oid, "size": total}})
+        began, back = time.perf_counter(), hashlib.sha256()
+        with client.stream("GET", "/team/large/resolve/main/model.safetensors") as answer:
+            for piece in answer.iter_raw(CHUNK):
+                back.update(piece)
+        down = total / (time.perf_counter() - began) / 1e6
+    done.set()
+    watcher.join()
+    found = {"gb": gigabytes, "before": before, "peak": peak.most, "up": round(up), "down": round(down)}
+    return {**found, "right": back.hexdigest() == oid, "met": peak.most < WANTED}
+
+
+def send_parts(client: httpx.Client, upload: dict[str, Any], pieces: Iterator[bytes], oid: str) -> None:
+    """Sends a file in the parts that the server asks for."""
+    length = int(upload["header"]["chunk_size"])
+    held = b""
+    urls = [url for name, url in sorted(upload["header"].items()) if name.isdigit()]
+
+    def part() -> Iterator[bytes]:
+        nonlocal held
+        left = length
+        while left:
+            held = held or next(pieces, b"")
+            if not held:
+                return
+            piece, held = held[:left], held[left:]
+            left -= len(piece)
+            yield piece
+
+    tags = [client.put(url, content=part()).raise_for_status().headers["ETag"] for url in urls]
+    parts = [{"partNumber": number, "etag": tag} for number, tag in enumerate(tags, start=1)]
+    client.post(upload["href"], json={"oid": oid, "parts": parts}).raise_for_status()
+
+
+class Peak:
+    """The most memory that the server's process has had (MB, resident)."""
+
+    def __init__(self, server: Server) -> None:
+        assert server.process is not None
+        self._process = psutil.Process(server.process.pid)
+        self.most = 0
+
+    def megabytes(self) -> int:
+        """What it has now."""
+        return round(self._process.memory_info().rss / 1e6)
+
+    def watch(self, done: threading.Event) -> None:
+        """Looks twenty times in a second."""
+        while not done.wait(0.05):
+            self.most = max(self.most, self.megabytes())
+
+
+def push(client: httpx.Client, name: str, *steps: dict[str, Any]) -> str:
+    """Commits and returns the commit."""
+    lines = [{"key": "header", "value": {"summary": "bench"}}, *steps]
+    said = client.post(f"/api/models/team/{name}/commit/main", content="\n".join(map(json.dumps, lines)))
+    commit: str = said.raise_for_status().json()["commitOid"]
+    return commit
+
+
+def storm(server: Server, asked: argparse.Namespace) -> dict[str, Any]:
+    """Counts of what was done, and what was lost, partial or wrong: nothing may be."""
+    counts: Counter[str] = Counter()
+    answered: dict[str, list[tuple[str, str]]] = {f"m{n}": [] for n in range(asked.publishers)}
+    over, wrong = threading.Event(), []
+    with server.client() as client:
+        for name in answered:
+            client.post("/api/repos/create", json={"name": name, "organization": "team"}).raise_for_status()
+            push(client, name, small("0.txt", name))
+
+    def publish(name: str) -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            try:
+                with server.client() as client:
+                    path = f"{number}.txt"
+                    commit = push(client, name, small(path, f"{name} {number}" * 20_000))
+                    answered[name].append((commit, path))
+                    counts["pushed"] += 1
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                counts[f"push: {type(error).__name__}"] += 1
+                time.sleep(0.1)
+
+    def pull(seed: int) -> None:
+        dice = random.Random(seed)
+        while not over.is_set():
+            name = dice.choice(list(answered))
+            try:
+                with server.client() as client:
+                    tree = client.get(f"/api/models/team/{name}/tree/main").raise_for_status().json()
+                    entry = dice.choice(tree)
+                    said = client.get(f"/team/{name}/resolve/main/{entry['path']}").raise_for_status()
+                    if hashlib.sha1(b"blob %d\0" % len(said.content) + said.content).hexdigest() != entry["oid"]:
+                        wrong.append(entry["path"])
+                    counts["pulled"] += 1
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                counts[f"pull: {type(error).__name__}"] += 1
+                time.sleep(0.1)
+
+    workers = [threading.Thread(target=publish, args=(name,)) for name in answered]
+    workers += [threading.Thread(target=pull, args=(seed,)) for seed in range(asked.clients)]
+    for worker in workers:
+        worker.start()
+    for _ in range(asked.kills):
+        time.sleep(asked.seconds / (asked.kills + 1))
+        server.kill()
+        server.start()
+        counts["kills"] += 1
+    time.sleep(asked.seconds / (asked.kills + 1))
+    over.set()
+    for worker in workers:
+        worker.join()
+    lost = []
+    with server.client() as client:
+        for name, commits in answered.items():
+            history = {one["id"] for one in client.get(f"/api/models/team/{name}/commits/main").json()}
+            files = {one["path"] for one in client.get(f"/api/models/team/{name}/tree/main").json()}
+            lost += [commit for commit, path in commits if path not in files]
+            lost += [commit for commit, _ in commits[-500:] if commit not in history]
+            for path in files:
+                if client.get(f"/team/{name}/resolve/main/{path}").status_code != 200:
+                    wrong.append(path)
+    chain = verify_audit_log(server.root / "home" / "server-log.jsonl").lines
+    tracebacks = (server.root / "server.txt").read_text(errors="replace").count("Traceback")
+    return {**counts, "lost": len(lost), "wrong": len(wrong), "log lines": chain, "tracebacks": tracebacks}
+
+
+def small(path: str, text: str) -> dict[str, Any]:
+    """A change that adds a small file."""
+    return {"key": "file", "value": {"path": path, "content": text, "encoding": "utf-8"}}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The application: the endpoints of every file put together, and what surrounds each request.
+
+Paths are matched as they were sent, undecoded: a Hub client writes the revision ``a/b`` as ``a%2Fb``, and only so is
+it one part of the path. A handler decodes its own parts (`paths.part`).
+"""
+
+from collections.abc import Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+
+from roadworthy.model_cards.errors import RoadworthyError
+from roadworthy.registry.audit_log import AuditLog
+from roadworthy.registry.registry import Registry
+
+from . import aliases, cas, hub_commit, hub_read, hub_repos, hub_xet, lfs, resolve
+from .access import Access
+from .answers import NO_REPO, Refused, on_error, on_refused
+from .surround import Limits, Surround
+
+Endpoints = Callable[[Registry, Access], Sequence[Route]]
+
+_ENDPOINTS: tuple[Endpoints, ...] = (
+    hub_read.routes,
+    hub_repos.routes,
+    hub_commit.routes,
+    hub_xet.routes,
+    cas.routes,
+    lfs.routes,
+    aliases.routes,
+    resolve.routes,
+)
+
+
+def app(
+    registry: Registry,
+    access: Access,
+    *,
+    limits: Limits | None = None,
+    audit: AuditLog | None = None,
+    endpoints: Sequence[Endpoints] = _ENDPOINTS,
+) -> Starlette:
+    """The server of ``registry`` as an ASGI application. ``audit``: where writes are logged, if anywhere."""
+    routes = [route for made in endpoints for route in made(registry, access)]
+    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    made = Starlette(
+        routes=[*routes, Route("/{path:path}", _unknown, methods=every)],
+        exception_handlers={Refused: on_refused, RoadworthyError: on_error},
+    )
+    made.add_middleware(Surround, access, limits or Limits(), audit)
+    return made
+
+
+async def _unknown(request: Request) -> None:
+    what = f"{request.method} {request.scope['path']}"
+    raise Refused(404, f"nothing answers {what:.200}: this registry holds models, and no data sets or spaces", NO_REPO)
