@@ -26,6 +26,8 @@ from .audit_log import AuditLog, Head, verify_audit_log
 from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
+from .hub_import import Fetched, fetch_upstream
+from .hub_push import Pushed, push
 from .intake import Objection
 from .key_records import KeyRecord
 from .keys import export_key, home, list_keys, new_key, signing_key, trusted_keys
@@ -56,6 +58,7 @@ __all__ = [
     "Details",
     "Entry",
     "ExistsError",
+    "Fetched",
     "Figure",
     "FolderStore",
     "Head",
@@ -68,6 +71,7 @@ __all__ = [
     "Party",
     "Policy",
     "Published",
+    "Pushed",
     "Recorded",
     "Reference",
     "Registry",
@@ -93,6 +97,7 @@ __all__ = [
     "default_tokens",
     "distrust_key",
     "export_key",
+    "fetch_upstream",
     "home",
     "home_policy",
     "import_draft",
@@ -108,6 +113,7 @@ __all__ = [
     "promote",
     "publish",
     "pull",
+    "push",
     "replicate",
     "revoke_token",
     "rotate_key",
