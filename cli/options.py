@@ -44,6 +44,12 @@ GateOption = Annotated[
         show_default="point",
     ),
 ]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Another Hub than the public one.", show_default="HF_ENDPOINT, else the public Hub"
+    ),
+]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")]
 TextColumnOption = Annotated[str | None, typer.Option(help="The column with the texts, where its name does not tell.")]
 LabelColumnOption = Annotated[

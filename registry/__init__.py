@@ -26,6 +26,8 @@ from .audit_log import AuditLog, Head, verify_audit_log
 from .bundle import open_bundle, write_bundle
 from .errors import ExistsError
 from .folder_store import FolderStore
+from .hub_import import Fetched, fetch_upstream
+from .hub_push import Pushed, push
 from .index import IndexState, index_state, rebuild_index
 from .intake import Objection
 from .key_records import KeyRecord
@@ -59,6 +61,7 @@ __all__ = [
     "Details",
     "Entry",
     "ExistsError",
+    "Fetched",
     "Figure",
     "FolderStore",
     "Head",
@@ -73,6 +76,7 @@ __all__ = [
     "Party",
     "Policy",
     "Published",
+    "Pushed",
     "Recorded",
     "Reference",
     "Registry",
@@ -102,6 +106,7 @@ __all__ = [
     "default_tokens",
     "distrust_key",
     "export_key",
+    "fetch_upstream",
     "find",
     "home",
     "home_policy",
@@ -120,6 +125,7 @@ __all__ = [
     "promote",
     "publish",
     "pull",
+    "push",
     "rebuild_index",
     "replicate",
     "revocation",
