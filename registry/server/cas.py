@@ -26,6 +26,7 @@ from .answers import Refused, refusal
 from .body import BodySource
 from .hub_xet import CAS
 from .rebuild import Progress, rebuild
+from .visible import Visible
 from .xorbs import Xorbs
 
 _XORBS, _SHARDS = 16, 4  # at once; each in a thread that answers nobody else
@@ -34,7 +35,7 @@ _PULSE = 5.0  # seconds from one word of a shard's progress to the next
 
 def routes(registry: Registry, access: Access) -> list[Route]:
     """``/xet/v1/xorbs``, ``/xet/v1/shards``, ``/xet/v2/shards``, and what is answered "not here"."""
-    xorbs = Xorbs(registry.store)
+    xorbs, visible = Xorbs(registry.store), Visible(registry, access)
     limiters: dict[str, anyio.CapacityLimiter] = {}
     working: set[asyncio.Task[None]] = set()
 
@@ -52,12 +53,12 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         return JSONResponse({"was_inserted": added})
 
     async def add_shard(request: Request) -> Response:
-        await begin(await body_of(request), Progress())
+        await begin(request, await body_of(request), Progress())
         return JSONResponse({"result": 1})
 
     async def add_shard_told(request: Request) -> Response:
         progress = Progress()
-        told = _told(begin(await body_of(request), progress), progress)
+        told = _told(begin(request, await body_of(request), progress), progress)
         return StreamingResponse(told, media_type="application/x-ndjson", headers={"Cache-Control": "no-cache"})
 
     async def body_of(request: Request) -> BinaryIO:
@@ -65,11 +66,13 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         _length(request, shard.LARGEST)
         return await _spooled(request)
 
-    def begin(body: BinaryIO, progress: Progress) -> asyncio.Task[None]:
+    def begin(request: Request, body: BinaryIO, progress: Progress) -> asyncio.Task[None]:
         def work() -> None:
             with body:
                 files = shard.parse(body.read())
             rebuild(registry.store, xorbs, files, progress)
+            for file in files:
+                visible.sent(request, file.sha256)
 
         def done(task: asyncio.Task[None]) -> None:
             working.discard(task)

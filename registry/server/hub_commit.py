@@ -28,6 +28,7 @@ from .answers import Refused
 from .body import lines, parsed, read_body
 from .drafting import Change, Put, Remove, commit, stored
 from .paths import model, part
+from .visible import Visible
 
 _LONGEST_LINE = 2 * 2**20  # bytes: of base64, so files of 1.5 MiB; stock clients send what is over one on its own
 _MOST_STEPS = 25_000
@@ -40,6 +41,7 @@ _LEFT_BEHIND = {"training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.
 
 def routes(registry: Registry, access: Access) -> list[Route]:
     """``preupload`` and ``commit`` of a model."""
+    visible = Visible(registry, access)
 
     async def preupload(request: Request) -> Response:
         wanted = model(request)
@@ -61,7 +63,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
             raise Refused(403, "this registry has no pull requests: commit to a branch of your own, or to main")
         await run_in_threadpool(_movable, registry, wanted, branch)
         with tempfile.TemporaryDirectory(prefix="roadworthy-") as name:
-            header, steps = await _read(request, registry, Path(name))
+            header, steps = await _read(request, registry, visible, Path(name))
             change = Change(
                 author=caller.name,
                 title=str(header.get("summary") or "Upload")[:1000],
@@ -70,6 +72,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
                 steps=steps,
             )
             made = await run_in_threadpool(made_by, caller, wanted, branch, change)
+            await run_in_threadpool(visible.forget, request, [file.sha256 for file in made.files])
         url = f"{str(request.base_url).rstrip('/')}/{wanted.model}/commit/{made.commit}"
         said = {"success": True, "commitOid": made.commit, "commitUrl": url, "hookOutput": ""}
         return JSONResponse(said, headers=describe.warning(registry, made))
@@ -132,7 +135,9 @@ def _asked(body: bytes) -> list[tuple[str, int]]:
     return asked
 
 
-async def _read(request: Request, registry: Registry, spool: Path) -> tuple[dict[str, Any], list[Put | Remove]]:
+async def _read(
+    request: Request, registry: Registry, visible: Visible, spool: Path
+) -> tuple[dict[str, Any], list[Put | Remove]]:
     header: dict[str, Any] | None = None
     steps: list[Put | Remove] = []
     spooled = 0
@@ -147,7 +152,7 @@ async def _read(request: Request, registry: Registry, spool: Path) -> tuple[dict
                 raise Refused(400, f"expected the header of the commit in its first line, found {key!r:.40}")
             header = value
             continue
-        step = await run_in_threadpool(_step, registry, key, value, spool / str(len(steps)))
+        step = await run_in_threadpool(_step, request, registry, visible, key, value, spool / str(len(steps)))
         if isinstance(step, Put) and step.content is not None:
             spooled += step.file.size
             if spooled > _MOST_BYTES:
@@ -169,7 +174,9 @@ def _parsed(line: bytes) -> tuple[str, dict[str, Any]]:
     return key, value
 
 
-def _step(registry: Registry, key: str, value: dict[str, Any], spool: Path) -> Put | Remove:
+def _step(
+    request: Request, registry: Registry, visible: Visible, key: str, value: dict[str, Any], spool: Path
+) -> Put | Remove:
     path = value.get("path")
     if not isinstance(path, str):
         raise Refused(400, f"cannot read a change of the kind {key!r:.40}. Expected the path of a file.")
@@ -183,6 +190,8 @@ def _step(registry: Registry, key: str, value: dict[str, Any], spool: Path) -> P
             oid, size = value.get("oid"), value.get("size")
             if not isinstance(oid, str) or not _OID.fullmatch(oid) or type(size) not in (int, type(None)):
                 raise Refused(400, f"cannot read the oid of {path!r:.200}. Expected SHA-256 in hex.")
+            if not visible.blob(request, oid):
+                raise InputError(f"cannot add {path!r:.200}: the bytes of {oid} are not here. Send them first.")
             return Put(file=stored(registry, path, oid, size), content=None)
     except InputError as error:
         raise Refused(400, str(error)) from error

@@ -29,6 +29,7 @@ from .access import Access, Caller
 from .answers import Refused
 from .body import BodySource, parsed, read_body
 from .paths import model
+from .visible import Visible
 
 _OID = re.compile(r"[0-9a-f]{64}")
 _MIME = "application/vnd.git-lfs+json"
@@ -44,21 +45,24 @@ def routes(
 ) -> list[Route]:
     """``/{id}.git/info/lfs/objects/batch`` and the addresses that it hands out."""
     limiter: list[anyio.CapacityLimiter] = []
+    visible = Visible(registry, access)
 
     async def batch(request: Request) -> Response:
         wanted = _model(request)
         caller = access.require(request, "write", wanted.namespace)
         asked = _asked(await read_body(request))
         base = str(request.base_url).rstrip("/") + f"/{wanted.model}.git/info/lfs"
-        objects = await run_in_threadpool(lambda: [told(wanted, caller, base, oid, size) for oid, size in asked])
+        objects = await run_in_threadpool(
+            lambda: [told(request, wanted, caller, base, oid, size) for oid, size in asked]
+        )
         return JSONResponse({"transfer": "basic", "objects": objects, "hash_algo": "sha256"}, media_type=_MIME)
 
-    def told(wanted: Reference, caller: Caller, base: str, oid: str, size: int) -> dict[str, Any]:
+    def told(request: Request, wanted: Reference, caller: Caller, base: str, oid: str, size: int) -> dict[str, Any]:
         found: dict[str, Any] = {"oid": oid, "size": size}
         if size > _MOST:
             return {**found, "error": {"code": 413, "message": f"expected at most {_MOST:,} bytes in one file"}}
-        if _is_here(registry, oid, size):
-            return found
+        if _is_here(registry, oid, size) and visible.blob(request, oid):
+            return found  # what the caller cannot see is sent again: to know a digest is not to have the bytes
 
         def address(*parts: str | int) -> dict[str, str]:
             path = "/".join((f"/{wanted.model}.git/info/lfs/objects/{oid}/{size}", *map(str, parts)))
@@ -80,6 +84,7 @@ def routes(
         part = request.path_params.get("part")
         if part is None:
             await store(partial(_store, registry, layout.blob_key(file.sha256), BodySource(request, file.size), file))
+            await run_in_threadpool(visible.sent, request, file.sha256)
             return Response(status_code=200)
         number = int(part) if part.isdigit() and len(part) < 7 else 0
         if not 1 <= number <= ceil(file.size / part_size):
@@ -93,6 +98,7 @@ def routes(
         access.require(request, "write", _model(request).namespace)
         await read_body(request)  # the client's list of parts: what counts is what is here, and its digest
         await store(partial(_join, registry, file, ceil(file.size / part_size)))
+        await run_in_threadpool(visible.sent, request, file.sha256)
         return JSONResponse({}, media_type=_MIME)
 
     async def verify(request: Request) -> Response:
@@ -123,8 +129,14 @@ def routes(
 
 
 def _store(registry: Registry, key: str, source: BodySource, file: FileEntry) -> None:
-    with suppress(ExistsError):  # another upload of the same bytes was faster
-        registry.store.create(key, CheckedReader(cast(BinaryIO, source), file, "what you sent"))
+    _create(registry, key, CheckedReader(cast(BinaryIO, source), file, "what you sent"))
+
+
+def _create(registry: Registry, key: str, checked: CheckedReader) -> None:
+    with suppress(ExistsError):
+        registry.store.create(key, checked)
+    while checked.read():
+        pass  # it was here already; who has the bytes may use it
 
 
 def _store_part(registry: Registry, key: str, source: BodySource) -> None:
@@ -137,10 +149,8 @@ def _store_part(registry: Registry, key: str, source: BodySource) -> None:
 def _join(registry: Registry, file: FileEntry, count: int) -> None:
     keys = [_part_key(file, number) for number in range(1, count + 1)]
     try:
-        if not _is_here(registry, file.sha256, file.size):
-            checked = CheckedReader(cast(BinaryIO, _Parts(registry, keys)), file, "what you sent")
-            with suppress(ExistsError):
-                registry.store.create(layout.blob_key(file.sha256), checked)
+        checked = CheckedReader(cast(BinaryIO, _Parts(registry, keys)), file, "what you sent")
+        _create(registry, layout.blob_key(file.sha256), checked)
     except NotFoundError as error:
         raise Refused(422, "a part is missing. Nothing was stored; send it again.") from error
     for key in keys:

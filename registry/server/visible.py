@@ -7,6 +7,7 @@ Who may read everything is asked nothing of this. What is not seen is answered a
 """
 
 import hashlib
+import itertools
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -69,9 +70,11 @@ class Visible:
         with self._lock:
             if any(sha256 in digests for space, digests in self._listed.items() if reads(space)):
                 return True
-            for key in (key for kind in _LISTING for key in layout.documents(self._registry.store, kind)):
-                if key not in self._read and reads(layout.parts(key)[0]):
-                    self._read_manifest(key)
+            spaces = self._access.identify(request).namespaces
+            for kind, space in itertools.product(_LISTING, spaces):
+                for key in layout.documents(self._registry.store, kind, space):
+                    if key not in self._read and reads(space):
+                        self._read_manifest(key)
             return any(sha256 in digests for space, digests in self._listed.items() if reads(space))
 
     def sent(self, request: Request, sha256: str) -> None:
