@@ -2,6 +2,8 @@
 
     <root>/
       blobs/sha256/<aa>/<64 hex>                               a file's bytes, by digest
+      deltas/sha256/<aa>/<64 hex>                              the same as a delta of another file's, in its place
+      bases/<64 hex>/<64 hex>                                  a note, empty: the delta of the second needs the first
       versions/<namespace>/<name>/<x.y.z>.json                 manifest of a certified version
       drafts/<namespace>/<name>/<00000001>.json                manifest of an uncertified draft; the newest is @main
       aliases/<namespace>/<name>/<alias>/<00000001>.json       one move of an alias; the newest is where it points
@@ -70,6 +72,16 @@ def key(kind: Kind, *parts: str | int) -> str:
 def blob_key(sha256: str) -> str:
     """The key of a file's bytes."""
     return f"blobs/sha256/{sha256[:2]}/{sha256}"
+
+
+def delta_key(sha256: str) -> str:
+    """The key of a file's bytes where they are kept as a delta of another file's (`delta_format`)."""
+    return f"deltas/sha256/{sha256[:2]}/{sha256}"
+
+
+def base_key(base: str, sha256: str) -> str:
+    """The key of the note that the delta of ``sha256`` needs ``base``, which then stays as it is."""
+    return f"bases/{base}/{sha256}"
 
 
 def documents(store: Store, kind: Kind, *parts: str) -> list[str]:

@@ -29,6 +29,7 @@ from .policy import Verifiers
 from .policy_file import Asked
 from .reference import DRAFT, LATEST, Reference, Version, check_alias
 from .registry import Registry
+from .squeeze import squeeze_weights
 from .storing import Progress, store_files
 
 
@@ -117,6 +118,7 @@ def publish(
         _refuse_existing(registry, wanted, version)
         raise
     moved = _move_aliases(registry, wanted, version, alias)
+    squeeze_weights(registry.store, made.files, certificate)
     return Published(reference=wanted, manifest=made, moved=moved, checks=outcome.checks)
 
 

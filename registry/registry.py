@@ -20,6 +20,7 @@ from .manifest import Manifest
 from .memory_store import MemoryStore
 from .reference import DRAFT, LATEST, Reference, Version
 from .store import Store
+from .stored import open_blob
 
 _LIKELY = 20_000  # names that a mistyped one is held against
 
@@ -100,7 +101,7 @@ class Registry:
             DamagedError: they are not there.
         """
         try:
-            stream = self.store.open(layout.blob_key(file.sha256))
+            stream = open_blob(self.store, file.sha256)
         except NotFoundError as error:
             raise DamagedError(
                 f"{file.path} of {reference} is missing in {self.location}: expected sha256 {file.sha256}, "

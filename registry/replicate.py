@@ -21,6 +21,7 @@ from .policy_file import Asked
 from .reference import Reference
 from .registry import Registry
 from .revoking import add_revocation, revocation_documents
+from .squeeze import squeeze_weights
 from .storing import Progress, store_files
 
 
@@ -76,6 +77,7 @@ def replicate(
                 to.store.create(key, data)
             except ExistsError:
                 was_there = _is_there(to, found)
+            squeeze_weights(to.store, found.files, certificate)
     if was_there:
         revoked, unheard = _revocations(source, found, to, keys)
     if version == to.versions(wanted.namespace, wanted.name)[-1]:

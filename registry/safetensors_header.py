@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 # Bytes. The reference implementation takes 100 MB, which can be gigabytes of lists; 16 MiB name 100,000 tensors.
-_LONGEST = 16 * 2**20
-_BITS = {
+LONGEST = 16 * 2**20
+BITS = {
     **dict.fromkeys(("F4",), 4),
     **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
     **dict.fromkeys(
@@ -32,8 +32,8 @@ def lie(path: Path) -> tuple[str, str] | None:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(_LONGEST, size - 8):
-            return f"a header of at most {min(_LONGEST, max(0, size - 8))} bytes", f"a length of {length}"
+        if size < 8 or length > min(LONGEST, size - 8):
+            return f"a header of at most {min(LONGEST, max(0, size - 8))} bytes", f"a length of {length}"
         text = file.read(length)
     try:
         header = json.loads(text, object_pairs_hook=_unique) if text.startswith(b"{") else None
@@ -73,12 +73,12 @@ def _span(tensor: Any) -> tuple[int, int] | str:
     if not isinstance(tensor, dict) or set(tensor) != {"dtype", "shape", "data_offsets"}:
         return "other fields than dtype, shape and data_offsets"
     dtype, shape, offsets = tensor["dtype"], tensor["shape"], tensor["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _BITS:
+    if not isinstance(dtype, str) or dtype not in BITS:
         return f"dtype {dtype!r:.40}"
     if not _naturals(shape) or not _naturals(offsets) or len(offsets) != 2:
         return f"shape {shape!r:.80}, offsets {offsets!r:.80}"
     begin, end = offsets
-    bits = 0 if 0 in shape else _BITS[dtype]
+    bits = 0 if 0 in shape else BITS[dtype]
     for side in shape:
         bits *= side
         if bits > 8 * (end - begin):

@@ -11,6 +11,7 @@ from .checked import CheckedReader
 from .errors import ExistsError
 from .manifest import Manifest
 from .registry import Registry
+from .stored import open_blob
 
 # Called with the bytes that are done and the bytes there are.
 Progress = Callable[[int, int], None]
@@ -40,7 +41,7 @@ def _store_file(registry: Registry, path: Path, file: FileEntry, passed: Callabl
     key = layout.blob_key(file.sha256)
     try:
         # What is there already is hashed too: a version must not come to rest on a damaged blob.
-        with registry.store.open(key) as stream:
+        with open_blob(registry.store, file.sha256) as stream:
             for chunk in iter(CheckedReader(stream, file, f"the stored {key}").read, b""):
                 passed(len(chunk))
         return

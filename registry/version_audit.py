@@ -167,8 +167,9 @@ def _lay_out(registry: Registry, found: Manifest, folder: Path) -> None:
     for file in found.files:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(registry.store, FolderStore):
-            path.symlink_to((registry.store.root / layout.blob_key(file.sha256)).resolve())
+        plain = isinstance(registry.store, FolderStore) and registry.store.root / layout.blob_key(file.sha256)
+        if plain and plain.exists():
+            path.symlink_to(plain.resolve())
         elif not file.path.endswith(".safetensors"):
             with registry.open(file, found.reference) as stream, path.open("wb") as copy:
                 shutil.copyfileobj(stream, copy)

@@ -21,6 +21,7 @@ from roadworthy.registry.manifest import Manifest
 from roadworthy.registry.reference import DRAFT, Reference
 from roadworthy.registry.registry import Registry
 from roadworthy.registry.store import CHUNK
+from roadworthy.registry.stored import blob_size, open_blob
 
 from . import revisions
 from .answers import Refused
@@ -144,7 +145,7 @@ def _lay_out(registry: Registry, file: FileEntry, path: Path) -> None:
     if not weights and intake.may_run_code([file.path]):
         path.touch()
         return
-    with registry.store.open(layout.blob_key(file.sha256)) as stream, path.open("wb") as out:
+    with open_blob(registry.store, file.sha256) as stream, path.open("wb") as out:
         if weights:
             head = stream.read(8)
             out.write(head)
@@ -162,7 +163,7 @@ def stored(registry: Registry, path: str, oid: str, size: int | None) -> FileEnt
         InputError: they were not, or not as many.
     """
     try:
-        found = registry.store.size(layout.blob_key(oid))
+        found = blob_size(registry.store, oid)
     except NotFoundError:
         raise InputError(f"cannot add {path!r:.200}: the bytes of {oid} are not here. Send them first.") from None
     if size is not None and size != found:

@@ -11,6 +11,7 @@ from roadworthy.registry.checked import CheckedReader
 from roadworthy.registry.folder_store import FolderStore
 from roadworthy.registry.manifest import check_files
 from roadworthy.registry.store import Store
+from roadworthy.registry.stored import open_blob
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def _link(store: FolderStore, file: FileEntry, path: Path) -> None:
 
 
 def _copy(store: Store, file: FileEntry, path: Path) -> None:
-    with store.open(layout.blob_key(file.sha256)) as stream, path.open("wb") as out:
+    with open_blob(store, file.sha256) as stream, path.open("wb") as out:
         reader = CheckedReader(stream, file, file.path)
         while chunk := reader.read():
             out.write(chunk)

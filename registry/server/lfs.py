@@ -24,6 +24,7 @@ from roadworthy.registry.checked import CheckedReader
 from roadworthy.registry.errors import ExistsError
 from roadworthy.registry.reference import Reference
 from roadworthy.registry.registry import Registry
+from roadworthy.registry.stored import blob_size
 
 from .access import Access, Caller
 from .answers import Refused
@@ -197,7 +198,7 @@ def _part_key(file: FileEntry, number: int) -> str:
 
 def _is_here(registry: Registry, oid: str, size: int) -> bool:
     try:
-        return registry.store.size(layout.blob_key(oid)) == size
+        return blob_size(registry.store, oid) == size
     except NotFoundError:
         return False
 

@@ -45,6 +45,7 @@ from roadworthy.registry.publish import import_draft, publish
 from roadworthy.registry.reference import LATEST, Reference, Version, check_alias
 from roadworthy.registry.registry import Registry
 from roadworthy.registry.revoking import add_revocation
+from roadworthy.registry.stored import blob_size, open_blob
 
 from .access import Access, Role
 from .answers import Refused, header_text, refusal
@@ -70,11 +71,17 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         key = request.path_params["key"]
         if not visible.key(request, key):
             raise NotFoundError(f"{key} is not here.")
-        size = store.size(key)
+        sha256 = key.rpartition("/")[2] if key.startswith("blobs/") else None
+        size = blob_size(store, sha256) if sha256 else store.size(key)
         if request.method == "HEAD":
             return Response(headers={"Content-Length": str(size), "Accept-Ranges": "bytes"})
-        sha256 = key.rpartition("/")[2] if key.startswith("blobs/") else None
-        return stored(lambda: store.open(key), size, request.headers.get("range"), sha256=sha256, headers={})
+        return stored(
+            lambda: open_blob(store, sha256) if sha256 else store.open(key),
+            size,
+            request.headers.get("range"),
+            sha256=sha256,
+            headers={},
+        )
 
     def keys(request: Request) -> Response:
         access.require(request, "read")
@@ -88,7 +95,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         sha256 = _sha256(request)
         if not visible.blob(request, sha256):
             raise NotFoundError(f"the bytes of {sha256} are not here.")
-        return Response(headers={"Content-Length": str(store.size(layout.blob_key(sha256)))})
+        return Response(headers={"Content-Length": str(blob_size(store, sha256))})
 
     def send(request: Request) -> Response:
         access.require(request, "write")
@@ -189,7 +196,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
 
     def _size(file: FileEntry) -> int | None:
         with suppress(NotFoundError):
-            return store.size(layout.blob_key(file.sha256))
+            return blob_size(store, file.sha256)
         return None
 
     return [
