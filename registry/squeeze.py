@@ -7,7 +7,7 @@ the file goes, and whoever looks for the file from then on finds the delta. A ki
 
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import BinaryIO
 
 from roadworthy.model_cards.certificate import Certificate
@@ -51,12 +51,13 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
     """
     if file.size < _SMALLEST or base == file.sha256 or _is_base(store, file.sha256):
         return None
-    try:
-        whole = store.open(layout.blob_key(file.sha256))
-        theirs = open_blob(store, base)
-    except NotFoundError:
-        return None
-    with whole, theirs, tempfile.TemporaryFile() as aside:
+    with ExitStack() as opened:
+        try:
+            whole = opened.enter_context(store.open(layout.blob_key(file.sha256)))
+            theirs = opened.enter_context(open_blob(store, base))
+        except NotFoundError:
+            return None
+        aside = opened.enter_context(tempfile.TemporaryFile())
         with suppress(ExistsError):
             store.create(layout.base_key(base, file.sha256), b"")
         if _depth(store, base) >= DEEPEST:

@@ -83,6 +83,7 @@ def build(
     task: str = "image-classification",
     system: str = "resnet50-v1.5",
     seed: int = 0,
+    start: Start = Start(kind="scratch"),  # noqa: B008 - it never changes
     size: int = 4096,
     measured_at: str = "2026-01-02T03:04:05Z",
     waivers: tuple[Waiver, ...] = (),
@@ -132,7 +133,7 @@ def build(
             test=SplitRecord(n=n, fingerprint=evidence.fingerprint_of(rows)),
             exact_duplicates=exact_duplicates,
         ),
-        start=Start(kind="scratch"),
+        start=start,
         environment=_MACHINE,
         evidence_sha256=hashlib.sha256(proof).hexdigest(),
         measured_at=measured_at,
