@@ -149,7 +149,8 @@ class Registry:
 
 
 def open_registry(location: str | Path | None = None) -> Registry:
-    """The registry at ``location``: a folder, which need not exist yet, or ``memory:``.
+    """The registry at ``location``: a folder, which need not exist yet, ``memory:``, or a bucket and a prefix in it,
+    ``s3://bucket/prefix``, ``gs://…``, ``az://…`` (`object_store`).
 
     ``None`` is ``ROADWORTHY_REGISTRY``, else the folder ``registry`` in `keys.home`.
 
@@ -160,6 +161,11 @@ def open_registry(location: str | Path | None = None) -> Registry:
     if chosen == "memory:":
         return Registry(MemoryStore(), chosen)
     scheme, separator, _ = chosen.partition("://")
+    if separator and scheme in ("s3", "gs", "az"):
+        from .object_store import ObjectStore
+
+        store = ObjectStore(chosen)
+        return Registry(store, store.location)
     if separator and scheme:
         raise InputError(f"cannot open {chosen!r}: {scheme} is not yet in this release. Expected a folder.")
     root = Path(chosen).expanduser()

@@ -1,0 +1,47 @@
+"""From a location, ``s3://bucket/prefix``, to a connection; credentials come from the environment."""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
+
+from roadworthy.model_cards.errors import InputError
+
+Connection = S3Store | GCSStore | AzureStore
+
+_KINDS: dict[str, type[Connection]] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
+_TRUE = {"1", "true", "yes", "on"}
+# An answer within seconds, also when it is no.
+_CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=4), "timeout": timedelta(minutes=2)}
+_RETRY: RetryConfig = {
+    "max_retries": 3,
+    "retry_timeout": timedelta(seconds=20),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
+}
+
+
+def connect(location: str) -> Connection:
+    """A connection to ``location``; nothing is sent yet. ``AWS_ENDPOINT_URL`` names another server than Amazon's.
+
+    Raises:
+        InputError: not a bucket's name, or a setting of the environment that cannot be used.
+    """
+    scheme, _, rest = location.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if not bucket or any(part in ("", ".", "..") for part in prefix.rstrip("/").split("/") if prefix):
+        raise InputError(f"cannot open {location!r}: expected {scheme}://bucket or {scheme}://bucket/prefix.")
+    settings: dict[str, Any] = {"client_options": dict(_CLIENT), "retry_config": _RETRY}
+    if scheme == "s3":
+        # One request an object, which every server knows; and the way of copying that Amazon's can be told not to
+        # overwrite by.
+        settings["disable_bulk_delete"] = True
+        if "AWS_COPY_IF_NOT_EXISTS" not in os.environ:
+            settings["copy_if_not_exists"] = "multipart"
+        settings["client_options"]["allow_http"] = os.environ.get("AWS_ALLOW_HTTP", "").lower() in _TRUE
+    try:
+        return _KINDS[scheme](bucket, prefix=prefix.rstrip("/") or None, **settings)
+    except (BaseError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise InputError(f"cannot open {location!r}: {said}. docs/guides/object-store.md says what to set.") from error
