@@ -2,20 +2,23 @@
 
 import os
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError
-from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
+from obstore.store import AzureStore, GCSStore, S3Store
 
 from roadworthy.model_cards.errors import InputError
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
 
 Connection = S3Store | GCSStore | AzureStore
 
 _KINDS: dict[str, type[Connection]] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
 _TRUE = {"1", "true", "yes", "on"}
 # An answer within seconds, also when it is no.
-_CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=4), "timeout": timedelta(minutes=2)}
-_RETRY: RetryConfig = {
+_CLIENT: "ClientConfig" = {"connect_timeout": timedelta(seconds=4), "timeout": timedelta(minutes=2)}
+_RETRY: "RetryConfig" = {
     "max_retries": 3,
     "retry_timeout": timedelta(seconds=20),
     "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},

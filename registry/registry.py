@@ -17,6 +17,7 @@ from .folder_store import FolderStore
 from .keys import home
 from .manifest import Manifest
 from .memory_store import MemoryStore
+from .object_store import ObjectStore
 from .reference import DRAFT, LATEST, Reference, Version
 from .store import Store
 
@@ -162,8 +163,6 @@ def open_registry(location: str | Path | None = None) -> Registry:
         return Registry(MemoryStore(), chosen)
     scheme, separator, _ = chosen.partition("://")
     if separator and scheme in ("s3", "gs", "az"):
-        from .object_store import ObjectStore
-
         store = ObjectStore(chosen)
         return Registry(store, store.location)
     if separator and scheme:
