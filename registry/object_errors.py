@@ -16,7 +16,8 @@ _NO_CREDENTIALS = ("/latest/api/token", "/latest/meta-data", "/computeMetadata/"
 _UNREACHABLE = ("error sending request", "timed out", "operation timeout", "connection")
 _NO_HTTP = "builder error"  # what the HTTP client says of a URL without TLS that it may not use
 _ELSEWHERE = ("301 Moved", "PermanentRedirect", "AuthorizationHeaderMalformed", "missing redirect", "bare redirect")
-_QUERY = re.compile(r"\?\S*")  # may hold a signature
+_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")  # may hold a signature
+_REFUSED = re.compile(r"\b40[13] (?:Forbidden|Unauthorized)")  # of a list, which has no error of its own
 _VARIABLES = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (aws configure export-credentials --format env prints them)",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS (or run: gcloud auth application-default login)",
@@ -51,7 +52,7 @@ def _why(error: BaseError, location: str) -> str:
         return _no_bucket(location)
     if any(word in text for word in _NO_CREDENTIALS):
         return f"no credentials for {location}. Set {_VARIABLES[scheme]}."
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(text):
         said = re.search(r"<Code>(\w{1,80})</Code>", text)
         code = f" ({said[1]})" if said else ""
         return (
@@ -73,4 +74,4 @@ def _no_bucket(location: str) -> str:
 
 
 def _short(text: str) -> str:
-    return _QUERY.sub("", text.partition("\n")[0])[:300].rstrip(". -")
+    return _QUERY.sub(r"\1", text.partition("\n")[0].partition(": <?xml")[0])[:300].rstrip(". -")
