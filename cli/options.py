@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 RegistryOption = Annotated[
     str | None,
-    typer.Option("--registry", envvar="ROADWORTHY_REGISTRY", help="Folder of the registry.", show_default="user data"),
+    typer.Option(
+        "--registry",
+        envvar="ROADWORTHY_REGISTRY",
+        help="Folder of the registry, or https://host.",
+        show_default="user data",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 KeyOption = Annotated[

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .curve import GOAL, draw_curve
-from .watched import MAIN, Stage, Watched, clock, tell
+from .watched import MAIN, MEGABYTES, Stage, Watched, clock, tell
 
 _CURVE = 6  # lines
 _LEAST = 12  # lines of a terminal that has room for a curve
@@ -73,7 +73,9 @@ def _bars(stages: dict[str, Stage], width: int, now: float) -> Table:
         ]
         if wide:
             # How long training takes at most stands among the figures.
-            known = left is not None and name != MAIN
-            cells.append(Text(f"{clock(left or 0)} left" if known else "", style="dim", no_wrap=True))
+            words = [f"{clock(left)} left"] if left is not None and name != MAIN else []
+            if name.endswith(MEGABYTES) and (rate := stage.rate(now)) is not None:
+                words.insert(0, f"{rate:,.0f} MB/s")
+            cells.append(Text(" · ".join(words), style="dim", no_wrap=True))
         table.add_row(*cells)
     return table

@@ -8,6 +8,7 @@ from roadworthy.model_cards.target import Target
 
 Facts = dict[str, float | str]
 MAIN = "training"  # the stage that goes on while others come and go
+MEGABYTES = "(MB)"  # ends the name of a stage that counts them
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +25,10 @@ class Stage:
         if self.done <= self.first:
             return None
         return (self.total - self.done) * (now - self.began) / (self.done - self.first)
+
+    def rate(self, now: float) -> float | None:
+        """How much is done in a second, so far; ``None`` while nothing tells."""
+        return (self.done - self.first) / (now - self.began) if self.done > self.first and now > self.began else None
 
 
 @dataclass(slots=True, kw_only=True)

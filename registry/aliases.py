@@ -12,6 +12,7 @@ from roadworthy.model_cards.errors import CheckError, DamagedError, InputError
 
 from . import layout, log, sealed
 from .errors import ExistsError
+from .http_store import HttpStore
 from .keys import user
 from .reference import LATEST, Reference, Version, check_alias
 from .store import Store
@@ -58,6 +59,10 @@ def move(store: Store, reference: Reference, to: Version, *, expected: Version |
         NotFoundError: there is no such version.
     """
     check_alias(reference.selector)
+    if isinstance(store, HttpStore):  # the server looks where it points, and moves it
+        wanted = {"reference": str(reference), "to": str(to), "expected": None if expected is None else str(expected)}
+        number = int(store.client.post("/aliases", wanted)["number"])
+        return _read(store, _key(reference, number), reference)
     store.size(layout.key("versions", reference.namespace, reference.name, str(to)))
     keys = _keys(store, reference)
     found = _read(store, keys[-1], reference).new if keys else None

@@ -17,7 +17,7 @@ from roadworthy.model_cards.evidence import load
 from roadworthy.model_cards.snapshot import EVIDENCE
 from roadworthy.model_cards.tolerance import beyond, tolerance_for
 
-from . import certified, layout, log
+from . import certified, layout, log, remote
 from .errors import ExistsError
 from .key_records import FINGERPRINT, is_key_id
 from .manifest import Manifest
@@ -88,6 +88,8 @@ def attest(
     opened = open_envelope(envelope, keys, what)
     record = from_statement(opened.payload)
     _refuse(record, _found(registry, manifest), evidence, opened.signers, f"{what} of {manifest.reference}")
+    if remote.is_remote(registry.store):
+        return remote.attest(registry.store, manifest.reference, envelope, evidence)
     keyid = record.attestation.verifier.keyid[:FINGERPRINT]
     number = max((_number(name) for name in _taken(registry, manifest) if name.startswith(keyid)), default=0)
     while True:

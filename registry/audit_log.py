@@ -79,10 +79,13 @@ def verify_audit_log(file: Path) -> Head:
         StorageError: the file cannot be read.
 
     Example:
+        >>> import tempfile
         >>> from pathlib import Path
-        >>> from roadworthy.registry import verify_audit_log
-        >>> verify_audit_log(Path("server-log.jsonl")).lines  # doctest: +SKIP
-        12
+        >>> from roadworthy.registry import AuditLog, verify_audit_log
+        >>> log = AuditLog(Path(tempfile.mkdtemp()) / "server-log.jsonl")
+        >>> log.write(who="ci", role="write", address="::1", what="PUT", path="/x", about=None, status=200)
+        >>> verify_audit_log(log.file).lines
+        1
     """
     number, previous = 0, None
     try:

@@ -52,26 +52,21 @@ class CheckedReader:
             self._passed(len(chunk))
         return chunk
 
-    def skip(self, prefix: BinaryIO) -> int:
-        """Hashes what an earlier, interrupted copy left, and moves on past it. Returns its length in bytes."""
-        while chunk := prefix.read(CHUNK):
-            self._digest.update(chunk)
-            self._size += len(chunk)
-            if self._passed is not None:
-                self._passed(len(chunk))
-        self._stream.seek(self._size)
-        return self._size
-
     def read_all(self) -> bytes:
         """Everything that is left, checked."""
         return b"".join(iter(self.read, b""))
 
     def _check(self) -> None:
-        if self._size != self._expected.size:
-            more = "more" if self._size > self._expected.size else str(self._size)
-            raise DamagedError(f"{self._what} is damaged: expected {self._expected.size} bytes, found {more}.")
-        if (found := self._digest.hexdigest()) != self._expected.sha256:
-            raise DamagedError(f"{self._what} is damaged: expected sha256 {self._expected.sha256}, found {found}.")
+        refuse_other(self._expected, self._what, self._size, self._digest.hexdigest())
+
+
+def refuse_other(expected: FileEntry, what: str, size: int, sha256: str) -> None:
+    """Raises a `DamagedError` unless ``what`` was found to be the expected file."""
+    if size != expected.size:
+        more = "more" if size > expected.size else str(size)
+        raise DamagedError(f"{what} is damaged: expected {expected.size} bytes, found {more}.")
+    if sha256 != expected.sha256:
+        raise DamagedError(f"{what} is damaged: expected sha256 {expected.sha256}, found {sha256}.")
 
 
 def holds(path: Path, expected: FileEntry, passed: Passed | None = None) -> bool:

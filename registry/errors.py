@@ -1,7 +1,8 @@
 """What only storage can say, below the tree of `roadworthy.model_cards.errors`.
 
 StorageError
-└── ExistsError      the key is taken, and nothing stored is ever overwritten
+├── ExistsError        the key is taken, and nothing stored is ever overwritten
+└── UnreachableError   a server does not answer, now
 """
 
 from roadworthy.model_cards.errors import StorageError
@@ -9,3 +10,7 @@ from roadworthy.model_cards.errors import StorageError
 
 class ExistsError(StorageError):
     """Something is stored under that key already."""
+
+
+class UnreachableError(StorageError):
+    """A server does not answer. What came from it before is kept, and taken up the next time."""

@@ -8,6 +8,7 @@ taken, so that kills never make them grow.
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -86,6 +87,33 @@ class FolderStore:
             path.unlink()
             _sync_folder(path.parent)
 
+    @contextmanager
+    def aside(self) -> Iterator[Path]:
+        """An empty folder on the store's own file system, gone afterwards, or swept like a temporary file after a kill.
+
+        Raises:
+            StorageError: it cannot be made.
+        """
+        with _explained(f"write {self._temporary}", 0, self.root):
+            _make_folder(self._temporary)
+            path, descriptor = self._locked_folder()
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(descriptor)
+
+    def _locked_folder(self) -> tuple[Path, int]:
+        while True:
+            path = self._temporary / secrets.token_hex(16)
+            path.mkdir()
+            with suppress(FileNotFoundError):  # swept in the moment before it was locked
+                descriptor = os.open(path, os.O_RDONLY)
+                lock.wait(descriptor)
+                if lock.names(path, descriptor):
+                    return path, descriptor
+                os.close(descriptor)
+
     def _path(self, key: str) -> Path:
         return self.root / check_path(key)
 
@@ -108,7 +136,7 @@ class FolderStore:
                 descriptor = os.open(path, os.O_RDONLY)
                 try:
                     if lock.try_lock(descriptor):
-                        path.unlink()
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
                 finally:
                     os.close(descriptor)
 

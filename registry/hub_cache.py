@@ -20,7 +20,7 @@ from roadworthy.model_cards.snapshot import FileEntry
 
 from . import lock
 from .checked import holds
-from .fetch import Meter, fetch
+from .fetch import Meter, each, fetch
 from .folder_store import explain
 from .manifest import Manifest
 from .registry import Registry
@@ -48,9 +48,9 @@ def land(registry: Registry, manifest: Manifest, refs: Sequence[str], cache: Pat
     try:
         with lock.held(locks / "roadworthy.lock"):
             _empty(aside)
-            (room / "blobs").mkdir(parents=True, exist_ok=True)
-            for file in manifest.files:
-                _fetch_blob(registry, manifest, file, room / "blobs", locks, meter)
+            blobs = room / "blobs"
+            blobs.mkdir(parents=True, exist_ok=True)
+            each(manifest.files, lambda file: _fetch_blob(registry, manifest, file, blobs, locks, meter), meter)
             snapshot = room / "snapshots" / manifest.commit
             _assemble(room, snapshot, aside, manifest)
             for ref in refs:
@@ -67,9 +67,9 @@ def _fetch_blob(
     blob = blobs / file.sha256
     # Under the name of the Hub client's own lock: it may be fetching the same file into the same cache.
     with lock.held(locks / f"{file.sha256}.lock"):
-        rewind = meter.mark()
-        if not holds(blob, file, meter.passed):
-            rewind()
+        share = meter.mark()
+        if not holds(blob, file, share.passed):
+            share.rewind()
             fetch(registry, manifest, file, blob, blobs / f"{file.sha256}.incomplete", meter)
 
 

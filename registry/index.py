@@ -72,7 +72,7 @@ def rebuild_index(registry: Registry, *, progress: Progress | None = None) -> In
 
     Example:
         >>> from roadworthy.registry import open_registry, rebuild_index
-        >>> rebuild_index(open_registry("registry")).models
+        >>> rebuild_index(open_registry("registry")).versions
         1
     """
     place = index_file.place_of(registry)

@@ -4,11 +4,15 @@ One that is damaged, of another schema or of another registry is made anew, with
 lock beside it; whoever reads what is being made anew reads the old file to its end.
 """
 
+import atexit
 import hashlib
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,14 +60,15 @@ def ask(
         StorageError: the registry cannot be read.
     """
     path = place or place_of(registry)
-    if path is not None:
-        for anew in (False, True):
-            try:
-                with _current(path, registry, progress, anew=anew) as connection:
-                    return question(connection)
-            except (_UnusableError, AnotherRegistryError, sqlite3.Error, OSError):
-                continue
-    # In memory too where the file cannot be written.
+    for file, anew in ((path, False), (path, True), (path and path.name, False), (path and path.name, True)):
+        if file is None:
+            continue
+        try:
+            where = file if isinstance(file, Path) else _aside() / file
+            with _current(where, registry, progress, anew=anew) as connection:
+                return question(connection)
+        except (_UnusableError, AnotherRegistryError, sqlite3.Error, OSError):
+            continue
     with closing(_opened(Path(":memory:"))) as connection:
         index_feed.build(connection, registry, progress)
         return question(connection)
@@ -154,7 +159,16 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
+@cache
+def _aside() -> Path:
+    """A folder of this process, where its own cannot be written: a server's container may be read only."""
+    folder = Path(tempfile.mkdtemp(prefix="roadworthy-index-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # it names what not everybody here may see
     with lock.held(path.with_suffix(".lock")):
         yield

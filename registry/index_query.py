@@ -20,9 +20,9 @@ from .reference import Reference
 
 Sort = Literal["name", "created", "metric", "tts"]
 
-COUNTED = 10_000  # matches; there may be more, and counting on would take the time that a page does not
-_FEW = 2_000  # rows that are sorted
-_TEXTS = 5_000  # rows whose text matches; more are found by reading texts
+COUNTED = 2_000  # matches that are counted, and sorted; of more the order's own index is walked
+_LED = 5_000  # rows whose text matches, and that are looked up one by one; of more all that is asked about is read
+_TEXTS = 20_000  # rows whose text matches; of more each text is read when its turn comes
 _TTS = "tts"  # in a condition: seconds of the run clock
 
 # The order that each word means, the best or the newest first, and what turns it round.
@@ -77,26 +77,36 @@ def answer(connection: sqlite3.Connection, asked: Asked) -> Found:
         raise InputError(f"cannot sort by {asked.sort!r}. Expected one of {', '.join(get_args(Sort))}.")
     if asked.offset < 0 or (asked.limit is not None and asked.limit < 1):
         raise InputError(f"cannot show {asked.limit} from {asked.offset} on: expected a page of at least one.")
-    conditions = [*_conditions(asked), *_texts(connection, asked.text)]
+    conditions, source, led = [*_conditions(asked)], "entries INDEXED BY facts", False
+    if asked.text:
+        sql, given, led = _matching(connection, asked.text.casefold())
+        conditions.append((sql, given))
+    if led:
+        source = "(SELECT value AS led FROM json_each(?)) CROSS JOIN entries ON entries.id = led"
     holds = " AND ".join(sql for sql, _ in conditions) or "1"
     values = [value for _, given in conditions for value in given]
-    # The covering index, unless a text leads to the rows.
-    source = "entries" if any("MATCH" in sql for sql, _ in conditions) else "entries INDEXED BY facts"
-    found = connection.execute(f"SELECT id FROM {source} WHERE {holds} LIMIT {COUNTED + 1}", values).fetchall()
+    some = f"SELECT entries.id FROM {source} WHERE {holds} LIMIT {COUNTED + 1}"
+    # As one value: thousands of rows would be as many objects.
+    counted = f"SELECT count(*), json_group_array(id) FROM ({some})"
+    count, few = connection.execute(counted, [values[-1], *values] if led else values).fetchone()
     page = f"ORDER BY {_order(asked)} LIMIT {-1 if asked.limit is None else asked.limit} OFFSET {asked.offset}"
-    if len(found) <= _FEW:
-        few = json.dumps([row[0] for row in found])
+    if count <= COUNTED:
         # The cross join keeps SQLite from walking all of an order's index for the sake of a few.
         sql = f"SELECT entries.id FROM json_each(?) AS few CROSS JOIN entries ON entries.id = few.value {page}"
         ids = connection.execute(sql, (few,)).fetchall()
     else:
-        index = "" if "MATCH" in holds else f"INDEXED BY by_{_INDEX[asked.sort]}"
-        ids = connection.execute(f"SELECT id FROM entries {index} WHERE {holds} {page}", values).fetchall()
+        walked = f"entries INDEXED BY {_INDEX[asked.sort]}"
+        ids = connection.execute(f"SELECT id FROM {walked} WHERE {holds} {page}", values).fetchall()
     rows = [connection.execute("SELECT * FROM entries WHERE id = ?", tuple(one)).fetchone() for one in ids]
-    return Found(rows=rows, total=min(len(found), COUNTED), more=len(found) > COUNTED)
+    return Found(rows=rows, total=min(count, COUNTED), more=count > COUNTED)
 
 
-_INDEX: Mapping[str, str] = {"name": "name", "created": "created", "metric": "figures", "tts": "times"}
+_INDEX: Mapping[str, str] = {
+    "name": "by_name",
+    "created": "by_created",
+    "metric": "by_figures",
+    "tts": "by_times",
+}
 
 
 def _order(asked: Asked) -> str:
@@ -134,19 +144,16 @@ def _conditions(asked: Asked) -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "parent = ?" if named else "parent GLOB ?", (str(parent) if named else f"{parent.model}@*",)
 
 
-def _texts(connection: sqlite3.Connection, text: str | None) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    wanted = (text or "").casefold()
-    if not wanted:
-        return
+def _matching(connection: sqlite3.Connection, wanted: str) -> tuple[str, tuple[Any, ...], bool]:
+    """The condition that a row's text has ``wanted`` in it, its values, and whether few enough have."""
+    matches, given = "instr(text, ?)", wanted
     if len(wanted) >= index_rows.LEAST_TEXT and "\0" not in wanted and index_rows.has_full_text(connection):
-        phrase = '"' + wanted.replace('"', '""') + '"'
-        some = connection.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM texts WHERE texts MATCH ? LIMIT {_TEXTS + 1})", (phrase,)
-        ).fetchone()[0]
-        if some <= _TEXTS:
-            yield "id IN (SELECT rowid FROM texts WHERE texts MATCH ?)", (phrase,)
-            return
-    yield "instr((SELECT text FROM texts WHERE texts.rowid = entries.id), ?)", (wanted,)
+        matches, given = "texts MATCH ?", '"' + wanted.replace('"', '""') + '"'
+    some = f"SELECT rowid AS id FROM texts WHERE {matches} LIMIT {_TEXTS + 1}"
+    count, ids = connection.execute(f"SELECT count(*), json_group_array(id) FROM ({some})", (given,)).fetchone()
+    if count > _TEXTS:
+        return "instr((SELECT text FROM texts WHERE texts.rowid = entries.id), ?)", (wanted,), False
+    return "id IN (SELECT value FROM json_each(?))", (ids,), count <= _LED
 
 
 def _glob(pattern: str) -> str:

@@ -9,7 +9,7 @@ from roadworthy.model_cards.audit import Audit, audit
 from roadworthy.model_cards.certificate import Certificate
 from roadworthy.model_cards.errors import CheckError, InputError
 from roadworthy.model_cards.gate import Gate
-from roadworthy.model_cards.snapshot import EVIDENCE, PARENT_TEST_EVIDENCE
+from roadworthy.model_cards.snapshot import EVIDENCE, PARENT_TEST_EVIDENCE, FileEntry
 
 from . import intake
 from .gate import decide
@@ -32,11 +32,12 @@ def inspected(
     gate: Gate | None,
     verifiers: Callable[[], Verifiers] | None = None,
     allow_revoked: bool = False,
+    files: Sequence[FileEntry] | None = None,
 ) -> tuple[Audit, Certificate]:
     """The audit of ``folder``, and its certificate, if it may become the version ``wanted`` of ``registry``.
 
     ``verifiers`` as in `policy.violations`: by default no second party is asked for. ``allow_revoked``: it may come
-    from a parent that was revoked.
+    from a parent that was revoked. ``files`` as in `audit`: who stores them hashes them.
 
     Raises:
         CheckError: it may not; the ``reasons`` are all there are.
@@ -44,7 +45,7 @@ def inspected(
         StorageError: a file, or the home's policy, cannot be read.
     """
     objections = intake.inspect(folder)
-    outcome = audit(folder, keys)
+    outcome = audit(folder, keys, files=files)
     reasons = (*decide(outcome, objections, gate), *_of_parent(registry, folder, outcome))
     if not allow_revoked and outcome.certificate is not None:
         reasons += tuple(_of_revoked(registry, outcome.certificate, keys, policy))

@@ -26,6 +26,7 @@ from .keys import home
 from .object_errors import explained
 from .object_places import connect
 from .object_reader import FIRST, Fetch, Forward, RangeReader
+from .ranges import NoRangesError
 from .store import CHUNK, Source
 
 _WHOLE = 1 << 25  # bytes that are sent in one request
@@ -43,8 +44,10 @@ class ObjectStore:
 
     Where the server does not honour conditional requests, it is read and not written, unless ``single_writer`` (by
     default: ``ROADWORTHY_SINGLE_WRITER`` is set) says that nobody but this user of this machine writes there: then a
-    lock on this machine decides who creates a key.
+    lock on this machine decides who creates a key. ``streams``: see `ranges.Distant`.
     """
+
+    streams = 4
 
     def __init__(self, location: str, *, single_writer: bool | None = None) -> None:
         self.location = location.rstrip("/")
@@ -84,6 +87,24 @@ class ObjectStore:
             size, first, fetch = self._beginning(key)
         return io.BufferedReader(RangeReader(fetch, size, first), CHUNK)
 
+    def read_range(self, key: str, start: int, buffer: memoryview) -> None:
+        """See `ranges.Distant`.
+
+        Raises:
+            DamagedError: fewer bytes are stored.
+            NoRangesError: the server sends none.
+        """
+        with self._explained("read", key):
+            try:
+                found = obstore.get_range(self._bucket, check_path(key), start=start, length=len(buffer))
+            except GenericError as error:
+                if _sends_no_ranges(error):
+                    raise NoRangesError(f"the server of {self.location} sends no ranges.") from error
+                raise
+        if len(found) != len(buffer):
+            raise DamagedError(f"{key} in {self.location} ends early: expected {len(buffer)} bytes from {start} on.")
+        buffer[:] = memoryview(found)
+
     def size(self, key: str) -> int:
         """See `Store.size`."""
         check_path(key)
@@ -119,7 +140,7 @@ class ObjectStore:
             got = obstore.get(self._bucket, key, options={"range": (0, FIRST)})
             return got.meta["size"], bytes(got.bytes()), fetch
         except GenericError as error:
-            if not any(word in str(error) for word in _NO_RANGES):
+            if not _sends_no_ranges(error):
                 raise
             return obstore.head(self._bucket, key)["size"], b"", Forward(partial(self._from_the_beginning, key))
 
@@ -196,6 +217,10 @@ def _is_refused(create: Callable[[], object]) -> bool:
         if not any(word in str(error) for word in _UNKNOWN):
             raise
     return False
+
+
+def _sends_no_ranges(error: GenericError) -> bool:
+    return any(word in str(error) for word in _NO_RANGES)
 
 
 def _pieces(source: BinaryIO | Source) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from roadworthy.model_cards.envelope import open_envelope
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError
 from roadworthy.model_cards.performance import PerformanceRecord, from_statement, subjects_of
 
-from . import layout
+from . import layout, remote
 from .errors import ExistsError
 from .manifest import Manifest
 from .reference import Reference
@@ -56,6 +56,8 @@ def add_performance(registry: Registry, reference: Reference | str, envelope: by
             "changes. Verify and publish it first."
         )
     _read(envelope, manifest, keys, "the performance record")
+    if remote.is_remote(registry.store):
+        return remote.add_performance(registry.store, manifest.reference, envelope)
     while True:
         number = max((_number(key) for key in _keys(registry, manifest)), default=0) + 1
         try:

@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from roadworthy.model_cards.errors import InputError, RoadworthyError, StorageError
-from roadworthy.model_cards.snapshot import list_files
+from roadworthy.model_cards.snapshot import FileEntry, list_files
 
 from . import lock
 from .checked import holds
-from .fetch import Meter, fetch
+from .errors import UnreachableError
+from .fetch import Meter, each, fetch
 from .folder_store import explain
 from .manifest import Manifest
 from .registry import Registry
@@ -42,13 +43,17 @@ def land(registry: Registry, manifest: Manifest, to: Path, meter: Meter) -> Path
                 meter.passed(manifest.total)
                 return to
             files = staging / "files"
-            for file in manifest.files:
-                path = files / file.path
+
+            def bring(file: FileEntry) -> None:
+                path, begun = files / file.path, staging / "incomplete" / file.path
                 path.parent.mkdir(parents=True, exist_ok=True)
-                rewind = meter.mark()
-                if not holds(path, file, meter.passed):
-                    rewind()
-                    fetch(registry, manifest, file, path, staging / "incomplete", meter)
+                begun.parent.mkdir(parents=True, exist_ok=True)
+                share = meter.mark()
+                if not holds(path, file, share.passed):
+                    share.rewind()
+                    fetch(registry, manifest, file, path, begun, meter)
+
+            each(manifest.files, bring, meter)
             files.rename(to)  # takes the place of an empty folder, and of nothing else
     except OSError as error:
         raise StorageError(explain(error, f"write {to}", manifest.total, to.parent)) from error
@@ -78,13 +83,18 @@ def _is_here(to: Path, manifest: Manifest) -> bool:
 def _staged(staging: Path) -> Iterator[None]:
     while True:
         staging.mkdir(exist_ok=True)
-        descriptor = os.open(staging, os.O_RDONLY)
+        try:
+            descriptor = os.open(staging, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # its last owner has removed it
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not lock.names(staging, descriptor):
                 continue  # its last owner has removed it
             try:
                 yield
+            except UnreachableError:
+                raise  # what came is taken up the next time
             except (RoadworthyError, OSError):
                 shutil.rmtree(staging)
                 raise

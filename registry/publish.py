@@ -20,7 +20,7 @@ from roadworthy.model_cards.errors import CheckError, InputError, StorageError
 from roadworthy.model_cards.gate import Gate
 from roadworthy.model_cards.snapshot import CERTIFICATE, MODEL_SIGNATURE, FileEntry, entry_of, list_files
 
-from . import aliases, intake, layout, log, manifest
+from . import aliases, intake, layout, log, manifest, remote
 from .errors import ExistsError
 from .inspection import inspected
 from .manifest import Manifest
@@ -53,6 +53,7 @@ def publish(
     gate: Gate | None = None,
     model_key: Path | None = None,
     allow_revoked: bool = False,
+    files: Sequence[FileEntry] | None = None,
     progress: Progress | None = None,
 ) -> Published:
     """Publishes the certified snapshot in ``folder`` as the version ``reference``.
@@ -62,7 +63,8 @@ def publish(
     the gate that the certificate states, and ``gate`` besides. Where a policy demands second parties, none is asked
     for yet, but for an ``alias`` other than ``latest`` (`promote`). ``model_key``: an elliptic-curve private key (PEM),
     with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first. What comes from
-    a revoked parent is refused but with ``allow_revoked``.
+    a revoked parent is refused but with ``allow_revoked``. ``files``: what is said to lie in the folder; it is hashed
+    when it is stored, and another file is refused then.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -88,6 +90,8 @@ def publish(
     # Nobody else can have measured it yet. `latest` may point at it all the same: it says what is newest; any other
     # alias says what to rely on.
     nobody = None if alias == LATEST else partial(_nobody_yet, wanted, alias)
+    if remote.is_remote(registry.store):
+        files = remote.listed(folder)
     outcome, certificate = inspected(
         registry,
         folder,
@@ -97,8 +101,12 @@ def publish(
         gate=gate,
         verifiers=nobody,
         allow_revoked=allow_revoked,
+        files=files,
     )
     made = _plan(folder, wanted, certificate, keys)
+    if remote.is_remote(registry.store):
+        moved, checks = remote.publish(registry.store, folder, made, alias, progress, allow_revoked=allow_revoked)
+        return Published(reference=wanted, manifest=registry.resolve(wanted), moved=moved, checks=checks)
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
     key = layout.key("versions", wanted.namespace, wanted.name, wanted.selector)
@@ -118,12 +126,13 @@ def import_draft(
     reference: Reference | str,
     *,
     note: Mapping[str, str] | None = None,
+    files: Sequence[FileEntry] | None = None,
     progress: Progress | None = None,
 ) -> Reference:
     """Stores the snapshot in ``folder`` as the newest uncertified draft of a model, ``namespace/name@main``.
 
     ``note`` is what its upstream says of it (source, claim, licence): kept, shown as not verified, and part of
-    the draft's digest.
+    the draft's digest. ``files`` as in `publish`.
 
     Raises:
         CheckError: a file that may not be stored (``reasons``), or that changed meanwhile.
@@ -146,10 +155,13 @@ def import_draft(
         namespace=asked.namespace,
         name=asked.name,
         version=None,
-        files=list_files(folder),
+        files=list_files(folder) if files is None else tuple(files),
         created=_now(),
         note=dict(note) if note else None,
     )
+    if remote.is_remote(registry.store):
+        remote.import_draft(registry.store, folder, made, progress)
+        return made.reference
     data = manifest.dump(made)
     store_files(registry, folder, made, progress)
     while True:

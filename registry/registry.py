@@ -14,6 +14,7 @@ from roadworthy.model_cards.snapshot import FileEntry
 from . import aliases, layout, manifest
 from .checked import CheckedReader
 from .folder_store import FolderStore
+from .http_store import HttpStore
 from .keys import home
 from .manifest import Manifest
 from .memory_store import MemoryStore
@@ -150,8 +151,8 @@ class Registry:
 
 
 def open_registry(location: str | Path | None = None) -> Registry:
-    """The registry at ``location``: a folder, which need not exist yet, ``memory:``, or a bucket and a prefix in it,
-    ``s3://bucket/prefix``, ``gs://…``, ``az://…`` (`object_store`).
+    """The registry at ``location``: a folder, which need not exist yet; ``s3://bucket/prefix``, or ``gs`` or ``az``
+    (`ObjectStore`); ``https://host`` (`roadworthy serve`); or ``memory:``.
 
     ``None`` is ``ROADWORTHY_REGISTRY``, else the folder ``registry`` in `keys.home`.
 
@@ -163,10 +164,16 @@ def open_registry(location: str | Path | None = None) -> Registry:
         return Registry(MemoryStore(), chosen)
     scheme, separator, _ = chosen.partition("://")
     if separator and scheme in ("s3", "gs", "az"):
-        store = ObjectStore(chosen)
-        return Registry(store, store.location)
+        bucket = ObjectStore(chosen)
+        return Registry(bucket, bucket.location)
+    if separator and scheme in ("http", "https"):
+        store = HttpStore(chosen)
+        return Registry(store, store.client.url)
     if separator and scheme:
-        raise InputError(f"cannot open {chosen!r}: {scheme} is not yet in this release. Expected a folder.")
+        raise InputError(
+            f"cannot open {chosen!r}: {scheme} is not yet in this release. Expected a folder, s3://bucket/prefix, "
+            "or https://host."
+        )
     root = Path(chosen).expanduser()
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file. Expected a folder for the registry.")

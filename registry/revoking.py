@@ -13,7 +13,7 @@ from securesystemslib.signer import Key, Signer
 from roadworthy.model_cards.errors import CheckError, InputError
 from roadworthy.model_cards.snapshot import FileEntry
 
-from . import layout, log
+from . import layout, log, remote
 from .errors import ExistsError
 from .key_records import FINGERPRINT
 from .keys import user
@@ -91,6 +91,8 @@ def add_revocation(registry: Registry, version: Manifest, envelope: bytes, keys:
     judged = read(envelope, 1, version.reference, _subject(version), keys)
     if judged.problem is not None:
         raise CheckError(f"the revocation was not stored: {judged.problem}.", (judged.problem,))
+    if remote.is_remote(registry.store):
+        return remote.add_revocation(registry.store, version.reference, envelope)
     there = dict(revocation_documents(registry, version.reference))
     if envelope in there.values():
         return False

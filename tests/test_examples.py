@@ -50,6 +50,8 @@ ROAD: tuple[Any, ...] = (
     registry.revocations,
     registry.revocation,
     registry.signer,
+    registry.create_token,
+    registry.verify_audit_log,
     finetune.export,
     registry,
     model_cards,

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.requests import HTTPConnection
@@ -118,8 +119,9 @@ class Access:
 
         It is sent as a token is or, where it is bound to one ``path``, as the query parameter ``grant``.
         """
-        until = int(time.time()) + seconds
-        body = json.dumps([caller.name, role, list(namespaces), until, path], separators=(",", ":"))
+        now = int(time.time())
+        until = now + seconds
+        body = json.dumps([caller.name, role, list(namespaces), now, until, path], separators=(",", ":"))
         sealed = base64.urlsafe_b64encode(body.encode()).rstrip(b"=").decode()
         return f"{GRANT}{sealed}.{self._seal(sealed)}", until
 
@@ -148,10 +150,15 @@ class Access:
         sealed, _, seal = grant.removeprefix(GRANT).partition(".")
         if not hmac.compare_digest(self._seal(sealed).encode(), seal.encode("utf-8", "surrogateescape")):
             raise _invalid("this is no token of this server, or it was revoked. Ask whoever runs it for one.")
-        name, role, namespaces, until, bound = json.loads(base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)))
+        name, role, namespaces, since, until, bound = json.loads(
+            base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+        )
         if until < time.time() or bound != path:
             raise _invalid("this grant has ended, or was lent for something else. Ask for it again.")
-        if not any(record.name == name and record.revoked is None for record in self._tokens().records):
+        # A later token of the same name is another one.
+        lent = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        own = (record for record in self._tokens().records if record.name == name and record.created <= lent)
+        if not any(record.revoked is None for record in own):
             raise _invalid("this is no token of this server, or it was revoked. Ask whoever runs it for one.")
         return Caller(name=name, role=role, namespaces=tuple(namespaces))
 

@@ -50,9 +50,9 @@ def answer(refused: Refused) -> Response:
 
 
 def header_text(text: str) -> str:
-    """``text`` on one line of Latin-1, as a header holds it."""
+    """``text`` on one line of Latin-1 without spaces around it, as a header holds it."""
     line = "".join(letter if letter.isprintable() else " " for letter in text)[:_LONGEST]
-    return line.encode("latin-1", "replace").decode("latin-1")
+    return line.strip().encode("latin-1", "replace").decode("latin-1")
 
 
 async def on_refused(_: Request, error: Exception) -> Response:

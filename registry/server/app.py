@@ -14,7 +14,7 @@ from roadworthy.model_cards.errors import RoadworthyError
 from roadworthy.registry.audit_log import AuditLog
 from roadworthy.registry.registry import Registry
 
-from . import aliases, cas, hub_commit, hub_read, hub_repos, hub_xet, lfs, resolve
+from . import cas, hub_commit, hub_read, hub_repos, hub_xet, lfs, resolve, store_api
 from .access import Access
 from .answers import NO_REPO, Refused, on_error, on_refused
 from .surround import Limits, Surround
@@ -28,8 +28,8 @@ _ENDPOINTS: tuple[Endpoints, ...] = (
     hub_xet.routes,
     cas.routes,
     lfs.routes,
-    aliases.routes,
     resolve.routes,
+    store_api.routes,
 )
 
 
@@ -53,5 +53,8 @@ def app(
 
 
 async def _unknown(request: Request) -> None:
-    what = f"{request.method} {request.scope['path']}"
-    raise Refused(404, f"nothing answers {what:.200}: this registry holds models, and no data sets or spaces", NO_REPO)
+    path = request.scope["path"]
+    what = f"nothing answers {request.method} {path:.200} here"
+    if path.startswith("/api/models/") and path.count("/") > 4:
+        raise Refused(404, f"{what}: see docs/guides/serve.md for what Hub clients can ask of this registry")
+    raise Refused(404, f"{what}: this registry holds models as namespace/name, and no data sets or spaces", NO_REPO)

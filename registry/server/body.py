@@ -1,13 +1,16 @@
 """Bodies of requests: short ones whole, long ones as a stream that a thread reads while they arrive."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from typing import Any
 
 import anyio.from_thread
 from starlette.requests import ClientDisconnect, Request
 
 from roadworthy.model_cards.errors import StorageError
+from roadworthy.registry.store import CHUNK
 
 from .answers import Refused
 
@@ -73,7 +76,8 @@ class BodySource:
 
     def __init__(self, request: Request, size: int) -> None:
         self._chunks = request.stream().__aiter__()
-        self._left = b""
+        self._left = memoryview(b"")
+        self._ahead: Future[bytes] | None = None
         self.size = size
 
     def read(self, size: int = -1, /) -> bytes:
@@ -83,16 +87,28 @@ class BodySource:
             StorageError: the sender has gone.
         """
         if not self._left:
-            try:
-                self._left = anyio.from_thread.run(self._next)
-            except ClientDisconnect as error:
-                raise StorageError("the sender went away in the middle. Nothing was stored; send it again.") from error
+            self._left = memoryview(self._come())
         taken = self._left if size < 0 else self._left[:size]
         self._left = self._left[len(taken) :]
-        return taken
+        return bytes(taken)
+
+    def _come(self) -> bytes:
+        loop = anyio.from_thread.run_sync(asyncio.get_running_loop)
+        ahead = self._ahead or asyncio.run_coroutine_threadsafe(self._next(), loop)
+        try:
+            come = ahead.result()
+        except ClientDisconnect as error:
+            raise StorageError("the sender went away in the middle. Nothing was stored; send it again.") from error
+        # What follows arrives while the caller hashes and writes.
+        self._ahead = asyncio.run_coroutine_threadsafe(self._next(), loop) if come else None
+        return come
 
     async def _next(self) -> bytes:
+        # Many at once: to go from one thread to the other costs more than to hash what is brought.
+        parts, size = [], 0
         async for chunk in self._chunks:
-            if chunk:
-                return chunk
-        return b""
+            parts.append(chunk)
+            size += len(chunk)
+            if size >= CHUNK:
+                break
+        return b"".join(parts)

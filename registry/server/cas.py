@@ -6,8 +6,9 @@ API: https://huggingface.co/docs/xet/api, and what hf_xet 1.8 asks beside it. Th
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from roadworthy.registry.xet.xorb import LARGEST
 
 from .access import Access
 from .answers import Refused, refusal
-from .body import BodySource, read_body
+from .body import BodySource
 from .hub_xet import CAS
 from .rebuild import Progress, rebuild
 from .xorbs import Xorbs
@@ -59,19 +60,26 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         told = _told(begin(await body_of(request), progress), progress)
         return StreamingResponse(told, media_type="application/x-ndjson", headers={"Cache-Control": "no-cache"})
 
-    async def body_of(request: Request) -> bytes:
+    async def body_of(request: Request) -> BinaryIO:
         access.require(request, "write")
         _length(request, shard.LARGEST)
-        return await read_body(request, shard.LARGEST)
+        return await _spooled(request)
 
-    def begin(data: bytes, progress: Progress) -> asyncio.Task[None]:
+    def begin(body: BinaryIO, progress: Progress) -> asyncio.Task[None]:
         def work() -> None:
-            rebuild(registry.store, xorbs, shard.parse(data), progress)
+            with body:
+                files = shard.parse(body.read())
+            rebuild(registry.store, xorbs, files, progress)
+
+        def done(task: asyncio.Task[None]) -> None:
+            working.discard(task)
+            if not task.cancelled():
+                task.exception()  # seen, though nobody may be left to hear of it
 
         task = asyncio.create_task(in_thread(work, "shards", _SHARDS))
         # It goes on when its sender has gone, and then nobody else holds it.
         working.add(task)
-        task.add_done_callback(working.discard)
+        task.add_done_callback(done)
         return task
 
     def absent(request: Request) -> Response:
@@ -84,6 +92,21 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         Route(f"{CAS}/v2/shards", add_shard_told, methods=["POST"]),
         Route(f"{CAS}/{{path:path}}", absent, methods=["GET", "HEAD", "POST"]),
     ]
+
+
+async def _spooled(request: Request) -> BinaryIO:
+    # On the disk until its turn comes: a hundred shards that wait are not in memory.
+    body: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - whoever works on it closes it
+    try:
+        async for chunk in request.stream():
+            body.write(chunk)
+            if body.tell() > shard.LARGEST:
+                raise Refused(413, f"the body is too long: expected at most {shard.LARGEST:,} bytes here")
+        body.seek(0)
+    except BaseException:
+        body.close()
+        raise
+    return body
 
 
 async def _told(task: asyncio.Task[None], progress: Progress) -> AsyncIterator[bytes]:

@@ -29,7 +29,7 @@ from .body import lines, parsed, read_body
 from .drafting import Change, Put, Remove, commit, stored
 from .paths import model, part
 
-_LONGEST_LINE = 12 * 2**20  # bytes: of base64, so files of 9 MiB; what is larger than one is sent on its own
+_LONGEST_LINE = 2 * 2**20  # bytes: of base64, so files of 1.5 MiB; stock clients send what is over one on its own
 _MOST_STEPS = 25_000
 _MOST_BYTES = 2**30  # of the small files of one commit together; they lie on the server's disk until it is made
 _OID = re.compile(r"[0-9a-f]{64}")

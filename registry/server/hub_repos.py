@@ -1,7 +1,7 @@
 """Repositories, branches and tags as Hub clients make and delete them, within what a registry of versions can be.
 
 A repository with a certified version is deleted by nobody, a version's tag is made by the gate alone, and an alias is
-no branch: it is moved where it is checked who may (`aliases`).
+no branch: it is moved where it is checked who may (`store_api`).
 """
 
 from contextlib import suppress

@@ -9,12 +9,13 @@ from typing import BinaryIO, Protocol
 
 from roadworthy.model_cards.errors import InputError
 
-from .chunks import HEADER, Header, read_header, unpack
+from .chunks import HEADER, read_header, unpack
 from .hashes import Tree, hash_chunk, to_text
 
 LARGEST = 64 * 2**20  # bytes of a xorb, as it is sent
 _MOST_CHUNKS = 8 * 1024  # the reference implementation's own bound
 _ENTRY = struct.Struct("<32sIII")
+_BLOCK = 2**20  # bytes read at once: from an object store every reading is a request
 
 
 class Readable(Protocol):
@@ -51,16 +52,25 @@ class Index:
             yield digest, size
 
     def unpacked(self, xorb: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
-        """The chunks from ``begin`` up to ``end``, read from the xorb itself; one is held at a time.
+        """The chunks from ``begin`` up to ``end``, read from the xorb itself, a megabyte at a time.
 
         Raises:
             InputError: the xorb is not what it was when it was checked.
         """
-        if begin < end:
-            xorb.seek(_ENTRY.unpack_from(self.data, begin * _ENTRY.size)[1])
-        for _, _, packed, size in _ENTRY.iter_unpack(self.data[begin * _ENTRY.size : end * _ENTRY.size]):
-            data = xorb.read(HEADER + packed)
-            yield unpack(_same(read_header(data[:HEADER]), packed, size), data[HEADER:])
+        entries = list(_ENTRY.iter_unpack(self.data[begin * _ENTRY.size : end * _ENTRY.size]))
+        if entries:
+            xorb.seek(entries[0][1])
+        left = sum(HEADER + packed for _, _, packed, _ in entries)
+        held, at = b"", 0
+        for _, _, packed, size in entries:
+            if len(held) - at < HEADER + packed:
+                more = _read_exactly(xorb, min(_BLOCK, left))
+                held, at, left = held[at:] + more, 0, left - len(more)
+            header = read_header(held[at : at + HEADER])
+            if (header.packed, header.size) != (packed, size):
+                raise InputError(f"expected a chunk of {packed:,} bytes, {size:,} unpacked, found another.")
+            yield unpack(header, held[at + HEADER : at + HEADER + packed])
+            at += HEADER + packed
 
 
 class CheckedXorb:
@@ -122,12 +132,6 @@ class CheckedXorb:
         if (found := self._tree.xorb_hash()) != self._expected:
             raise InputError(f"expected the xorb {to_text(self._expected)}, found {to_text(found)}.")
         self._checked = True
-
-
-def _same(header: Header, packed: int, size: int) -> Header:
-    if (header.packed, header.size) != (packed, size):
-        raise InputError(f"expected a chunk of {packed:,} bytes, {size:,} unpacked, found another.")
-    return header
 
 
 def _read_exactly(stream: Readable, size: int) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from roadworthy.cli.display import shown
+from roadworthy.cli.view import _bars
 from roadworthy.cli.watched import Watched, clock
 
 EVALUATION: dict[str, float | str] = {
@@ -107,6 +108,19 @@ def test_time_left_is_counted_from_the_first_step() -> None:
     watched.take("training", 10, 90, {}, now=80.0)
     assert watched.stages["training"].left(now=80.0) == pytest.approx(160.0)
     assert watched.pace(now=80.0) == ["2:40 left at most"]
+
+
+def test_a_transfer_shows_its_rate_and_the_time_left() -> None:
+    """300 of 1,200 MB came in two seconds: 150 MB/s, and six seconds more."""
+    watched = Watched()
+    watched.take("pulling team/x (MB)", 0, 1200, {}, now=10.0)
+    watched.take("pulling team/x (MB)", 300, 1200, {}, now=12.0)
+    stage = watched.stages["pulling team/x (MB)"]
+    assert (stage.rate(now=12.0), stage.left(now=12.0)) == (150.0, 6.0)
+    drawn = Console(file=io.StringIO(), width=120)
+    drawn.print(_bars(watched.stages, 120, now=12.0))
+    assert "300 of 1,200" in drawn.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert "150 MB/s · 0:06 left" in drawn.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_fit_on_training_examples_is_no_point_of_the_curve() -> None:

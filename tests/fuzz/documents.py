@@ -16,7 +16,7 @@ from roadworthy.model_cards.errors import DamagedError, InputError
 from roadworthy.model_cards.gate import Gate
 from roadworthy.model_cards.keyring import Keyring
 from roadworthy.model_cards.refusals import refusals
-from roadworthy.model_cards.snapshot import check_path
+from roadworthy.model_cards.snapshot import FileEntry, check_path
 from roadworthy.model_cards.target import Target as Goal
 from roadworthy.model_cards.waiver import Waiver
 from roadworthy.registry import aliases, chain, key_files, layout, manifest, rotation, sealed
@@ -24,10 +24,14 @@ from roadworthy.registry.memory_store import MemoryStore
 from roadworthy.registry.policy import fits
 from roadworthy.registry.policy_file import parse_policy
 from roadworthy.registry.reference import Reference, Version, check_alias
+from roadworthy.registry.revocation import in_force
+from roadworthy.registry.revocation import read as read_revocation
+from roadworthy.registry.revocation import write as write_revocation
 
 # Known to everybody, so that fuzzers can sign. It signs nothing else.
 SIGNER = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 REFERENCE = Reference("demo", "x", "1.0.0")
+REVOKED = FileEntry(path="certificate.json", size=10, sha256="0" * 64)
 
 
 def text_of(data: bytes) -> str:
@@ -225,3 +229,17 @@ def a_rotation(data: bytes) -> None:
     old, new = rotation.follow(data, Keyring([SIGNER.public_key]))
     assert old == SIGNER.public_key.keyid
     assert new.keyid in {signature["keyid"] for signature in json.loads(data)["signatures"]}
+
+
+def a_revocation(data: bytes) -> None:
+    """A revocation that counts is of this very version, signed by whom it names, and can be told in a line."""
+    data = recanonical(data)
+    found = read_revocation(data, 1, REFERENCE, REVOKED, Keyring([SIGNER.public_key]))
+    if found.said is None:
+        assert found.problem is not None
+        assert found.problem.isprintable()
+        raise DamagedError(found.problem)
+    assert (found.said.reference, found.said.keyid) == (str(REFERENCE), SIGNER.public_key.keyid)
+    assert str(found.said).isprintable()
+    assert write_revocation(REVOKED, found.said, SIGNER)
+    assert in_force([found], ()) == (found.said if found.said.word == "revoked" else None)

@@ -54,6 +54,7 @@ TARGETS: Mapping[str, Target] = {
     "policy": _target(documents.policy, InputError),
     "key": _target(documents.key, InputError),
     "rotation": _target(documents.a_rotation, DamagedError, CheckError, InputError, json=True),
+    "revocation": _target(documents.a_revocation, DamagedError, json=True),
     "tombstone": _target(files.tombstones, json=True),
     "event-log": _target(files.event_log, DamagedError),
     "audit": _target(files.audited, DamagedError),

@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ from securesystemslib.signer import CryptoSigner, Key
 
 from roadworthy.model_cards.certificate import Claim, from_statement
 from roadworthy.model_cards.envelope import payload_of
-from roadworthy.model_cards.errors import NotFoundError
 from roadworthy.model_cards.snapshot import FileEntry, entry_of
 from roadworthy.registry import (
     FolderStore,
@@ -45,23 +46,6 @@ Keys = tuple[Key, ...]
 def claim(candidate: Any) -> Claim:
     """What a real certificate says."""
     return from_statement(payload_of((candidate("real") / "certificate.json").read_bytes())).claim
-
-
-def test_only_what_is_new_is_read(claim: Claim, keys: Keys) -> None:
-    """A look at 40 versions reads the last entry that it knows; one at a new version that one; nothing is listed."""
-    registry, store = counting()
-    for number in range(40):
-        write(registry, measured(claim, number / 100), f"demo/m{number % 4}@1.{number}.0")
-    assert len(models(registry)) == 40
-    store.asked.clear()
-    assert len(models(registry)) == 40
-    assert store.asked == {"open log": 1}
-    write(registry, measured(claim, 0.5), "demo/m1@2.0.0")
-    store.asked.clear()
-    assert models(registry, "m1")[0].reference == "demo/m1@2.0.0"
-    assert store.asked["list"] == 0
-    assert store.asked["open versions"] <= 2
-    assert store.asked["open log"] <= 6
 
 
 def test_a_publisher_that_is_slow_or_dead_between_log_and_version(claim: Claim, keys: Keys) -> None:
@@ -209,33 +193,66 @@ def test_an_entry_of_the_log_that_is_missing(registry: Registry, candidate: Any,
     assert models(registry) == listed(registry)
 
 
-def test_a_mistyped_name_lists_nothing_where_there_is_an_index(claim: Claim, keys: Keys) -> None:
-    """Nor does a parent that is another registry's."""
-    registry, store = counting("counting:likely")
-    write(registry, claim, "demo/photographs@1.0.0")
-    with pytest.raises(NotFoundError, match="Did you mean demo/photographs"):
-        registry.resolve("demo/photograph")
-    models(registry)
-    store.prefixes.clear()
-    with pytest.raises(NotFoundError, match="Did you mean demo/photographs"):
-        registry.resolve("demo/photograph")
-    assert store.prefixes == {f"{kind}/demo/photograph{end}" for kind, end in _LISTED}
-    assert registry.find("elsewhere/base@1.0.0") is None
-    assert store.prefixes <= {f"{kind}/demo/photograph{end}" for kind, end in _LISTED}
-
-
-_LISTED = (("aliases", "/latest/"), ("versions", "/"), ("drafts", "/"))
-
-
 def test_where_no_file_can_be_written(
-    registry: Registry, candidate: Any, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+    claim: Claim, keys: Keys, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer is the same, and slower."""
-    publish(registry, candidate(), "demo/x@1.0.0", keys=keys)
+    """It lies in a folder of this process, and is not made anew at each look; without that, in memory."""
+    registry, store = counting()
+    write(registry, claim, "demo/x@1.0.0")
     (home / "file").write_text("")
-    assert models(registry) == listed(registry)
     monkeypatch.setattr("roadworthy.registry.index_file.place_of", lambda _: home / "file" / "index.sqlite3")
+    monkeypatch.setattr("roadworthy.registry.index_file._aside", lambda: tmp_path / "aside")
     assert models(registry) == listed(registry)
+    store.asked.clear()
+    assert models(registry) == listed(registry)
+    assert store.asked["open versions"] == 1  # by `listed`
+    assert (tmp_path / "aside/index.sqlite3").is_file()
+    monkeypatch.setattr("roadworthy.registry.index_file._aside", lambda: home / "file")
+    assert models(registry) == listed(registry)
+
+
+def test_many_ask_while_some_write_and_rebuild(claim: Claim, keys: Keys) -> None:
+    """Nobody is told a version twice, or misses one that was there before they asked."""
+    registry, _ = counting("counting:threads")
+    write(registry, claim, "demo/x@1.0.0")
+    wrong: list[object] = []
+    done = threading.Event()
+
+    def asks() -> None:
+        while not done.is_set():
+            there = len(registry.versions("demo", "x"))
+            found = [entry.reference for entry in models(registry)]
+            if len(found) < there or len(set(found)) != len(found):
+                wrong.append((there, found))
+
+    def rebuilds() -> None:
+        while not done.is_set():
+            rebuild_index(registry)
+
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(task) for task in (asks, asks, asks, rebuilds)]
+        for number in range(1, 25):
+            write(registry, measured(claim, number / 100), f"demo/x@1.{number}.0")
+        done.set()
+        for task in running:
+            task.result()
+    assert not wrong
+    assert len(models(registry)) == 25
+
+
+def test_a_rebuild_that_was_killed(registry: Registry, candidate: Any, keys: Keys) -> None:
+    """What it left is cleared away, and the old file serves until then."""
+    publish(registry, candidate(), "demo/x@1.0.0", keys=keys)
+    before = models(registry)
+    place = place_of(registry)
+    assert place is not None
+    place.with_suffix(".new").write_bytes(b"half")
+    place.with_name(place.name + "-journal").write_bytes(b"of another file")
+    assert models(registry) == before
+    rebuild_index(registry)
+    assert models(registry) == before
+    assert sorted(path.suffix for path in place.parent.iterdir()) == [".lock", ".sqlite3"]
+    assert place.parent.stat().st_mode & 0o077 == 0
 
 
 def test_revocations_are_a_column(registry: Registry, candidate: Any, keys: Keys, tmp_path: Path) -> None:

@@ -40,7 +40,10 @@ def test_a_killed_pull_to_a_folder_resumes(registry: Registry, version: Manifest
     (staging / "files").mkdir(parents=True)
     (staging / "files/config.json").write_bytes((tmp_path / "candidate" / "config.json").read_bytes())
     (staging / "files/README.md").write_bytes(b"damaged")
-    (staging / "incomplete").write_bytes((tmp_path / "candidate" / "model.safetensors").read_bytes()[:100])
+    (staging / "incomplete").mkdir()
+    (staging / "incomplete/model.safetensors").write_bytes(
+        (tmp_path / "candidate" / "model.safetensors").read_bytes()[:100]
+    )
     assert list_files(pull(registry, "demo/x", keys=keys, to=tmp_path / "plain")) == version.files
     assert not staging.exists()
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ WRITES = [
     ("PUT", f"/team/x.git/info/lfs/objects/{'0' * 64}/0", None),
     ("POST", f"/team/x.git/info/lfs/objects/{'0' * 64}/0/verify", {}),
     ("POST", f"/team/x.git/info/lfs/objects/{'0' * 64}/0/parts", {}),
-    ("POST", "/api/roadworthy/aliases/team/x/stable", {"to": "1.0.0"}),
+    ("POST", "/api/roadworthy/v1/aliases", {"reference": "team/x@stable", "to": "1.0.0"}),
     ("GET", "/api/models/team/x/xet-write-token/main", None),
 ]
 
@@ -138,6 +139,23 @@ def test_a_damaged_file_of_tokens_lets_nobody_in(served: Served) -> None:
     assert token not in said.text
     with pytest.raises(DamagedError):
         list_tokens(served.tokens)
+
+
+def test_a_grant_ends_with_its_token(served: Served, registry: Registry) -> None:
+    """Also where another token takes its name; and it counts in its namespace alone."""
+    token = served.token()
+    with served.client(token) as client:
+        for name in ("team/x", "team/y"):
+            client.post("/api/repos/create", json={"name": name.partition("/")[2], "organization": "team"})
+        lent = client.get("/api/models/team/x/xet-write-token/main").json()["accessToken"]
+    with served.client(lent) as client:
+        assert client.post("/api/models/team/y/branch/b").status_code == 409  # it may, and the model is empty
+        assert client.post("/api/models/other/y/branch/b").status_code == 403
+        revoke_token(served.tokens, "ci")
+        assert client.post("/api/models/team/y/branch/b").status_code == 401
+        time.sleep(1.1)  # tokens are dated to the second
+        served.token()
+        assert client.post("/api/models/team/y/branch/b").status_code == 401
 
 
 def test_whoami(api: HfApi) -> None:
@@ -241,22 +259,21 @@ def test_aliases_over_http(
 ) -> None:
     """By compare-and-swap; a protected one needs the role ``promote``; the log says who it was."""
     publish(registry, candidate("later", seed=1), "demo/x@1.1.0", keys=keys)
-    path = "/api/roadworthy/aliases/demo/x/{}"
+
+    def move(token: str, alias: str, to: Any, expected: Any) -> int:
+        with served.client(token) as client:
+            asked = {"reference": f"demo/x@{alias}", "to": to, "expected": expected}
+            return client.post("/api/roadworthy/v1/aliases", json=asked).status_code
+
     writer = served.token("writer", "write", ("demo",))
     boss = served.token("boss", "promote", ("demo",))
-    first = {"to": "1.0.0", "expected": None}
-    with served.client(writer) as client:
-        assert client.post(path.format("production"), json=first).status_code == 403
-        assert client.post(path.format("latest"), json={"to": "1.0.0", "expected": "1.1.0"}).status_code == 403
-        assert client.post(path.format("try"), json=first).status_code == 200
-    with served.client(boss) as client:
-        assert client.post(path.format("production"), json=first).json()["new"] == "1.0.0"
-        stale = client.post(path.format("production"), json={"to": "1.1.0", "expected": None})
-        assert stale.status_code == 412
-        assert client.post(path.format("production"), json={"to": "9.0.0", "expected": "1.0.0"}).status_code == 404
-        assert client.post(path.format("main"), json=first).status_code == 400
-        assert client.post(path.format("try"), content=b"[]").status_code == 400
-        client.post(path.format("production"), json={"to": "1.1.0", "expected": "1.0.0"})
-        said = client.get(path.format("production")).json()
-    assert (said["at"], [move["who"] for move in said["moves"]]) == ("1.1.0", ["boss", "boss"])
-    assert registry.history("demo/x@production")[-1].who == "boss"
+    assert move(writer, "production", "1.0.0", None) == 403
+    assert move(writer, "latest", "1.0.0", "1.1.0") == 403
+    assert move(writer, "try", "1.0.0", None) == 201
+    assert move(boss, "production", "1.0.0", None) == 201
+    assert move(boss, "production", "1.1.0", None) == 422  # it was moved meanwhile
+    assert move(boss, "production", "9.0.0", "1.0.0") == 404
+    assert move(boss, "main", "1.0.0", None) == 400
+    assert move(boss, "production", "1.1.0", "1.0.0") == 201
+    moves = registry.history("demo/x@production")
+    assert [(one.who, str(one.new)) for one in moves] == [("boss", "1.0.0"), ("boss", "1.1.0")]

@@ -205,7 +205,7 @@ def test_a_commit_that_cannot_be_read(served: Served, api: HfApi, pushed: str, b
 
 def test_a_long_line_is_refused(served: Served, api: HfApi, pushed: str) -> None:
     """413: what is that large is sent on its own, and not held in memory."""
-    content = base64.b64encode(bytes(10_000_000)).decode()
+    content = base64.b64encode(bytes(1_700_000)).decode()
     line = json.dumps({"key": "file", "value": {"path": "a.txt", "content": content}})
     with served.client(served.token("raw")) as client:
         said = client.post("/api/models/team/x/commit/main", content='{"key": "header", "value": {}}\n' + line)

@@ -150,10 +150,20 @@ def test_xorbs_that_lie() -> None:
         (build.Xorb(chunks=CHUNKS[::-1]).body, None),
         (build.Xorb(chunks=CHUNKS[:-1]).body, None),
         (b"", 1),
-        (b"".join([build.packed(b"x", 0)] * 8193), None),
     ):
         with pytest.raises(InputError):
             read(body, size=size)
+
+
+def test_a_xorb_of_too_many_chunks() -> None:
+    """8,192 are taken, one more is refused, whatever its name."""
+    for count in (8192, 8193):
+        xorb = build.Xorb(chunks=(b"x",) * count, scheme=0)
+        if count == 8192:
+            assert len(Index(read(xorb.body, xorb.hash), xorb.hash)) == count
+        else:
+            with pytest.raises(InputError, match="at most 8,192 chunks"):
+                read(xorb.body, xorb.hash)
 
 
 FILE = build.File.of(XORB, (0, 7), (3, 5), (19, 20))

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hf_xet
@@ -63,6 +64,16 @@ def test_a_file_of_several_xorbs(serving: Serving, tmp_path: Path) -> None:
     assert (sha256, size) == (hashlib.sha256(data).hexdigest(), 80_000_000)
     assert serving.blobs() == {sha256: data}
     assert len(serving.xorbs()) > 1
+
+
+def test_several_clients_at_once(serving: Serving, tmp_path: Path) -> None:
+    """Each with a cache of its own, all with the same files: each is done, and one of each is stored."""
+    contents = {"weights": FLOATS, "noise": NOISE}
+    files = write(tmp_path, **contents)
+    with ThreadPoolExecutor(4) as pool:
+        uploads = list(pool.map(lambda number: serving.upload(*files, cache=f"cache-{number}"), range(4)))
+    assert uploads == [uploads[0]] * 4
+    assert serving.blobs() == {hashlib.sha256(data).hexdigest(): data for data in contents.values()}
 
 
 def test_the_client_names_what_it_sent_before(serving: Serving, tmp_path: Path) -> None:
