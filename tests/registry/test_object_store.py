@@ -38,7 +38,7 @@ from .test_store import Failing, Stream
 
 # Creates a long file from zeros that nobody holds, reads it back, and says how much memory that took, in KiB.
 LONG = """
-import hashlib, resource, sys
+import hashlib, sys
 from roadworthy.registry import ObjectStore, layout
 location, size = sys.argv[1], int(sys.argv[2])
 class Zeros:
@@ -54,7 +54,7 @@ again = hashlib.sha256()
 with store.open(key) as stream:
     while chunk := stream.read(1 << 20): again.update(chunk)
 assert again.digest() == digest.digest() and store.size(key) == size
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
@@ -132,11 +132,11 @@ def test_of_two_processes_that_publish_one_version_exactly_one_wins(
 
 
 def test_a_killed_publisher_leaves_nothing_that_is_seen(bucket: str, candidate: Any, keys: Any, tmp_path: Path) -> None:
-    """At five moments; whatever is seen is whole, and the next publish works."""
-    dice = random.Random(5)
-    folders = [candidate(f"candidate{number}", size=40_000_000 + number, seed=number) for number in range(2)]
+    """At three moments; whatever is seen is whole, and the next publish works."""
+    dice = random.Random(3)
+    folders = [candidate(f"candidate{number}", size=34_000_000 + number, seed=number) for number in range(2)]
     killed_within = 0
-    for kill in range(5):
+    for kill in range(3):
         registry = open_registry(f"{bucket}/{kill}")
         command = [sys.executable, "-c", ENDLESS, registry.location, *map(str, folders)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -200,11 +200,11 @@ def test_any_part_is_read_as_from_a_file(kind: str, request: pytest.FixtureReque
 
 
 def test_a_long_file_takes_little_memory(careless: str) -> None:
-    """400 MB; ten gigabytes take as much: see benchmarks/object_store.py."""
+    """Less than itself: 250 MB. Ten gigabytes take as much: see benchmarks/object_store.py."""
     done = subprocess.run(
-        [sys.executable, "-c", LONG, careless, "400000000"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", LONG, careless, "250000000"], capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) < 300 * 1024
+    assert int(done.stdout) < 200 * 1024
 
 
 def test_a_signed_url_brings_one_key_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,23 +234,23 @@ def test_a_signed_url_brings_one_key_and_ends(tmp_path: Path, monkeypatch: pytes
 def test_refusals_say_what_to_do_within_seconds(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No bucket, no answer, no TLS, no credentials, no name."""
     began = time.monotonic()
-    with pytest.raises(StorageError, match="there is no bucket s3://not-there. Make it first"):
+    with pytest.raises(StorageError, match=r"there is no bucket s3://not-there. Make it first"):
         ObjectStore("s3://not-there/x").open("a")
-    with pytest.raises(StorageError, match="there is no bucket s3://not-there. Make it first"):
+    with pytest.raises(StorageError, match=r"there is no bucket s3://not-there. Make it first"):
         list(ObjectStore("s3://not-there/x").list(""))
-    with pytest.raises(StorageError, match="there is no bucket s3://not-there. Make it first"):
+    with pytest.raises(StorageError, match=r"there is no bucket s3://not-there. Make it first"):
         ObjectStore("s3://not-there/x").create("a", b"")
     monkeypatch.setenv("AWS_ALLOW_HTTP", "false")
     with pytest.raises(StorageError, match="set AWS_ALLOW_HTTP=true"):
         ObjectStore(bucket).open("a")
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(StorageError, match="does not answer.*AWS_ENDPOINT_URL"):
+    with pytest.raises(StorageError, match=r"does not answer.*AWS_ENDPOINT_URL"):
         ObjectStore(bucket).open("a")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(StorageError, match="no credentials for s3://.*AWS_ACCESS_KEY_ID"):
+    with pytest.raises(StorageError, match=r"no credentials for s3://.*AWS_ACCESS_KEY_ID"):
         ObjectStore(bucket).open("a")
     for location in ("s3://", "s3:///x", "s3://bucket/../x", "s3://bucket/a//b", "az://container"):
         with pytest.raises(InputError, match="cannot open"):
