@@ -53,7 +53,7 @@ def test_stock_clients_follow(api: HfApi, served: Served, version: Manifest, tmp
         assert hashlib.sha256((folder / file.path).read_bytes()).hexdigest() == file.sha256
     blob = (folder / "model.safetensors").resolve()
     assert blob.name == _weights(version).sha256
-    huggingface_hub.utils.close_session()
+    huggingface_hub.close_session()
     system = HfFileSystem(endpoint=served.url, token=api.token)
     with system.open("demo/x@v1.0.0/model.safetensors", "rb") as file:
         file.seek(100_000)
