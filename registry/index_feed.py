@@ -113,8 +113,8 @@ def _announced(connection: sqlite3.Connection, links: Sequence[chain.Link]) -> I
                 about = Reference.parse(link.entry.reference or "")
                 yield layout.key("drafts", about.namespace, about.name, int(link.entry.to))
         for one in link.documents:
-            there = "SELECT 1 FROM entries WHERE manifest = ? AND problem IS NULL"
-            if connection.execute(there, (one.sha256,)).fetchone() is None:
+            there = "SELECT 1 FROM entries WHERE reference = ? AND manifest = ? AND problem IS NULL"
+            if connection.execute(there, (str(_about(one.path)), one.sha256)).fetchone() is None:
                 yield one.path
 
 
