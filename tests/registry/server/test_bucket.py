@@ -1,7 +1,14 @@
-"""A server before a bucket: what is large is fetched from there, by a URL that was signed for it."""
+"""Servers before a bucket: two publish at once; what is large is fetched from there, by a URL signed for it."""
 
 import hashlib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +17,9 @@ import huggingface_hub
 import pytest
 from huggingface_hub import HfApi, HfFileSystem
 
-from roadworthy.registry import Manifest, Registry, open_registry, pull
+from roadworthy.model_cards.errors import CheckError
+from roadworthy.registry import Manifest, Registry, audit_log, create_token, open_registry, publish, pull
+from roadworthy.registry.http_store import HttpStore
 from roadworthy.registry.layout import blob_key
 
 from .conftest import Serve, Served
@@ -84,3 +93,46 @@ def test_nobody_is_sent_to_what_is_not_as_it_should_be(served: Served, registry:
         registry.store.create(key, b"short")
         with pytest.raises(httpx.RemoteProtocolError):
             client.get("/demo/x/resolve/v1.0.0/model.safetensors")
+
+
+@contextmanager
+def _serving(location: str, tokens: Path) -> Iterator[str]:
+    """A process of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "roadworthy.cli.main", "serve", "--port", str(port), "--registry", location]
+    with subprocess.Popen([*command, "--tokens", str(tokens)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as it:
+        assert it.stdout is not None
+        assert it.stdout.readline().startswith(b"serving s3://")
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            it.terminate()
+
+
+def test_of_two_servers_that_publish_one_version_exactly_one_does(
+    registry: Registry, candidate: Any, keys: Any, tmp_path: Path
+) -> None:
+    """Two processes before one bucket, each asked to publish other weights. The loser says why; the log is whole."""
+    token = create_token(tmp_path / "tokens.json", "ci", role="promote", namespaces=("demo",))
+    folders = [candidate(f"candidate{number}", seed=number, size=300_000) for number in range(2)]
+    ready = Barrier(2)
+
+    def ask(url: str, folder: Path, version: str) -> str:
+        there = Registry(HttpStore(url, token), url)
+        ready.wait()
+        try:
+            return publish(there, folder, f"demo/x@{version}", keys=keys).manifest.commit
+        except CheckError as error:
+            return str(error)
+
+    tokens = tmp_path / "tokens.json"
+    with _serving(registry.location, tokens) as one, _serving(registry.location, tokens) as other:
+        for version in ("1.0.0", "1.0.1", "1.0.2"):
+            with ThreadPoolExecutor(2) as pool:
+                said = list(pool.map(ask, (one, other), folders, [version] * 2))
+            commit = registry.resolve(f"demo/x@{version}").commit
+            assert said.count(commit) == 1
+            assert any(f"demo/x@{version} exists" in word for word in said)
+    assert (log := audit_log(registry, keys)).ok, log.reasons
+    assert [str(move.new) for move in registry.history("demo/x@latest")] == ["1.0.0", "1.0.1", "1.0.2"]
