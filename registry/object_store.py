@@ -36,6 +36,7 @@ _PROBE = f"{layout.TEMPORARY}/probe"
 _ALONE = "ROADWORTHY_SINGLE_WRITER"
 # An empty file has no range; and some servers (rclone's) send a range as if it were the whole, which obstore refuses.
 _NO_RANGES = ("non-partial", "416 ", "Invalid range")
+_REPEATED = " retries, "  # in obstore's errors of what was asked more than once
 _UNKNOWN = ("501 ", "NotImplemented", "411 ", "MissingContentLength")  # answers to a request that a server cannot do
 
 
@@ -69,7 +70,7 @@ class ObjectStore:
         with self._explained("write", key), self._taking(key):
             if size <= _WHOLE:
                 data = source if isinstance(source, bytes) else b"".join(iter(lambda: source.read(CHUNK), b""))
-                obstore.put(self._bucket, key, data, use_multipart=False, mode=self._mode())
+                self._put(key, data)
                 return
             self._refuse_taken(key)
             pieces = _pieces(io.BytesIO(source) if isinstance(source, bytes) else source)
@@ -148,6 +149,14 @@ class ObjectStore:
         with self._explained("read", key):
             for piece in obstore.get(self._bucket, key).stream(CHUNK):
                 yield bytes(piece)
+
+    def _put(self, key: str, data: bytes) -> None:
+        try:
+            obstore.put(self._bucket, key, data, use_multipart=False, mode=self._mode())
+        except AlreadyExistsError as error:
+            # An answer that was lost is asked for again, and then it is this very write that took the key.
+            if _REPEATED not in str(error) or bytes(obstore.get(self._bucket, key).bytes()) != data:
+                raise
 
     def _upload(self, key: str, pieces: Iterator[bytes], size: int) -> None:
         # The parts of an upload that ends in an error, the source's among them, are cleared away by obstore.

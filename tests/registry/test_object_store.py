@@ -8,6 +8,7 @@ import io
 import random
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -31,6 +32,7 @@ from roadworthy.registry import (
     pull,
 )
 
+from .remote.conftest import Wire
 from .s3_servers import Server
 from .test_kill import PUBLISH as ENDLESS
 from .test_publish import PUBLISH
@@ -155,6 +157,41 @@ def test_a_killed_publisher_leaves_nothing_that_is_seen(bucket: str, candidate: 
             with registry.store.open(key) as stream:
                 assert layout.blob_key(hashlib.file_digest(stream, "sha256").hexdigest()) == key  # type: ignore[arg-type]
     assert killed_within > 0
+
+
+def test_a_write_whose_answer_is_lost_is_known_again(
+    moto: Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is repeated, and finds its own bytes there. Where somebody else's are, it is refused as ever."""
+    state = "before"  # "sent", once a write has passed, and "cut", once its answer was thrown away
+
+    def up(at: int, data: bytes) -> bytes:
+        nonlocal state
+        if state == "before" and data.startswith(b"PUT") and b"/key-" in data.partition(b"\n")[0]:
+            state = "sent"
+        return data
+
+    def down(at: int, data: bytes) -> bytes:
+        nonlocal state
+        if state == "sent":
+            state = "cut"
+            return b""
+        return data
+
+    wire = Wire(int(moto.url.rpartition(":")[2]), up=up, down=down)
+    threading.Thread(target=wire.run, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", wire.url)
+    store = ObjectStore(bucket)
+    store.create("before", b"")  # the server is tried out
+    store.create("key-1", b"ours")
+    assert state == "cut"
+    with pytest.raises(ExistsError):
+        store.create("key-1", b"ours")  # not repeated, so it is another's
+    state = "before"
+    with pytest.raises(ExistsError):
+        store.create("key-1", b"another's")
+    assert state == "cut"
+    wire.listener.close()
 
 
 @pytest.mark.parametrize("kind", ["bucket", "careless"])
