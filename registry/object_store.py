@@ -6,7 +6,6 @@ before anything is written, because a server that does not know the condition ov
 
 import hashlib
 import io
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -24,7 +23,7 @@ from . import layout, lock
 from .errors import ExistsError
 from .keys import home
 from .object_errors import explained
-from .object_places import connect
+from .object_places import connect, said_yes
 from .object_reader import FIRST, Fetch, Forward, RangeReader
 from .ranges import NoRangesError
 from .store import CHUNK, Source
@@ -35,9 +34,14 @@ _PARTS = 9_000  # S3 takes 10,000
 _PROBE = f"{layout.TEMPORARY}/probe"
 _ALONE = "ROADWORTHY_SINGLE_WRITER"
 # An empty file has no range; and some servers (rclone's) send a range as if it were the whole, which obstore refuses.
-_NO_RANGES = ("non-partial", "416 ", "Invalid range")
+_NO_RANGES = ("non-partial", "code: 416", "Invalid range")
 _REPEATED = " retries, "  # in obstore's errors of what was asked more than once
-_UNKNOWN = ("501 ", "NotImplemented", "411 ", "MissingContentLength")  # answers to a request that a server cannot do
+_UNKNOWN = (
+    "code: 501",
+    "NotImplemented",
+    "code: 411",
+    "MissingContentLength",
+)  # answers to a request that a server cannot do
 
 
 class ObjectStore:
@@ -53,7 +57,8 @@ class ObjectStore:
     def __init__(self, location: str, *, single_writer: bool | None = None) -> None:
         self.location = location.rstrip("/")
         self._bucket = connect(self.location)
-        self._alone = bool(os.environ.get(_ALONE)) if single_writer is None else single_writer
+        self._patient = connect(self.location, patient=True)
+        self._alone = said_yes(_ALONE) if single_writer is None else single_writer
         self._conditional: dict[str, bool] = {}
 
     def __repr__(self) -> str:
@@ -151,8 +156,9 @@ class ObjectStore:
                 yield bytes(piece)
 
     def _put(self, key: str, data: bytes) -> None:
+        bucket = self._bucket if len(data) <= CHUNK else self._patient
         try:
-            obstore.put(self._bucket, key, data, use_multipart=False, mode=self._mode())
+            obstore.put(bucket, key, data, use_multipart=False, mode=self._mode())
         except AlreadyExistsError as error:
             # An answer that was lost is asked for again, and then it is this very write that took the key.
             if _REPEATED not in str(error) or bytes(obstore.get(self._bucket, key).bytes()) != data:
@@ -161,10 +167,10 @@ class ObjectStore:
     def _upload(self, key: str, pieces: Iterator[bytes], size: int) -> None:
         # The parts of an upload that ends in an error, the source's among them, are cleared away by obstore.
         part = max(_PART, -(-size // _PARTS))
-        obstore.put(self._bucket, key, pieces, use_multipart=True, chunk_size=part, max_concurrency=4)
+        obstore.put(self._patient, key, pieces, use_multipart=True, chunk_size=part, max_concurrency=4)
 
     def _upload_and_copy(self, key: str, pieces: Iterator[bytes], size: int) -> None:
-        copy = partial(obstore.copy, self._bucket, overwrite=False)
+        copy = partial(obstore.copy, self._patient, overwrite=False)
         if not self._honours("copy", lambda: copy(_PROBE, f"{_PROBE}-copied")):
             raise StorageError(
                 f"cannot write {key}: {self.location} cannot copy without overwriting, so no more than {_WHOLE:,} "
