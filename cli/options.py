@@ -14,7 +14,7 @@ RegistryOption = Annotated[
     typer.Option(
         "--registry",
         envvar="ROADWORTHY_REGISTRY",
-        help="Folder of the registry, or https://host.",
+        help="Folder of the registry, s3://bucket/prefix, or https://host.",
         show_default="user data",
     ),
 ]

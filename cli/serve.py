@@ -40,6 +40,9 @@ def serve(
         Path | None,
         typer.Option(help="Where every write is kept.", show_default="server-log.jsonl beside the tokens"),
     ] = None,
+    relay: Annotated[
+        bool, typer.Option("--relay", help="Send the bytes of a bucket too, where clients cannot reach it themselves.")
+    ] = False,
     rate: Annotated[float, typer.Option(min=1, help="Requests in a second that one caller may make for long.")] = 200.0,
     max_body: Annotated[int, typer.Option(min=1, help="GB in one body at most.")] = 55,
 ) -> None:
@@ -65,6 +68,7 @@ def serve(
         anonymous_read=anonymous_read,
         certificate=tls_cert,
         key=tls_key,
+        redirects=not relay,
         protected=tuple(protect or ("latest", "production")),
         limits=Limits(per_second=rate, burst=10 * rate, body=max_body * 1_000_000_000),
     )

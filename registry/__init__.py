@@ -35,6 +35,7 @@ from .keys import export_key, home, list_keys, new_key, signing_key, trusted_key
 from .log_audit import LogAudit, audit_log
 from .manifest import Manifest
 from .memory_store import MemoryStore
+from .object_store import ObjectStore
 from .parties import Party, agreeing, parties, spread, verifiers
 from .performance import Recorded, add_performance, performance
 from .policy import Policy, Rule, Signer, Verifiers, signers_of, violations
@@ -50,7 +51,7 @@ from .revoking import RevokedWarning, add_revocation, revocation, revocations, r
 from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, Page, TimeToSolution, find, models, namespaces, show
 from .signers import signer
-from .store import Store
+from .store import Presigns, Store
 from .tokens import TokenRecord, create_token, default_tokens, list_tokens, revoke_token
 from .trust import distrust_key, trust_key
 from .version_audit import VersionAudit, audit_version
@@ -71,10 +72,12 @@ __all__ = [
     "Manifest",
     "MemoryStore",
     "Move",
+    "ObjectStore",
     "Objection",
     "Page",
     "Party",
     "Policy",
+    "Presigns",
     "Published",
     "Pushed",
     "Recorded",

@@ -88,16 +88,18 @@ def point(store: Store, reference: Reference, to: Version) -> Move:
             return move(store, reference, to, expected=current(store, reference))
 
 
-def advance(store: Store, reference: Reference, to: Version) -> bool:
+def advance(store: Store, reference: Reference, to: Version, *, new: bool = False) -> bool:
     """Points ``latest`` at ``to``, unless it has been there before or is higher. Says whether it moved.
 
-    "Before" keeps a pointer that was moved back on purpose where it is.
+    "Before" keeps a pointer that was moved back on purpose where it is. Where ``to`` is ``new``, it was not, and what
+    it costs does not grow with how often it moved.
     """
     latest = reference.at(LATEST)
     while True:
-        moves = history(store, latest)
-        at = moves[-1].new if moves else None
-        if (at is not None and at >= to) or any(past.new == to for past in moves):
+        at = current(store, latest)
+        if at is not None and at >= to:
+            return False
+        if not new and any(past.new == to for past in history(store, latest)):
             return False
         # Where another publisher moved it meanwhile, whether ours is still the highest is decided again.
         with suppress(_MovedError):

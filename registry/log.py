@@ -5,9 +5,12 @@ Of two who append at once both land, on different numbers: the second one reads 
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from securesystemslib.signer import Key
+
+from roadworthy.model_cards.errors import NotFoundError
 
 from . import chain, layout
 from .chain import Chain, Entry, What
@@ -57,9 +60,42 @@ def read_log(store: Store, keys: Sequence[Key]) -> Chain:
 
 def read_entries(store: Store, numbers: Sequence[int]) -> Chain:
     """Those entries of the log that are there, and its last one: a chain with gaps, whose signatures nobody checked."""
-    keys = _keys(store)
-    wanted = {layout.key("log", number) for number in numbers} | set(keys[-1:])
-    return chain.read({_number(key): _read(store, key) for key in keys if key in wanted}, ())
+    wanted = {*numbers, last(store, max(numbers, default=0))}
+    found = {}
+    for number in sorted(wanted):
+        with suppress(NotFoundError):
+            found[number] = _read(store, layout.key("log", number))
+    return chain.read(found, ())
+
+
+def last(store: Store, near: int = 0) -> int:
+    """The number of the log's last entry, 0 if there is none: found by asking for single entries, since they are
+    numbered without gaps, in twice the logarithm of their count, or of those after entry ``near``, if it is there.
+
+    Where one is missing all the same, the log is listed; `read_log` says so then.
+    """
+
+    def is_there(number: int) -> bool:
+        try:
+            store.size(layout.key("log", number))
+        except NotFoundError:
+            return False
+        return True
+
+    if near > 0 and is_there(near):
+        known = near
+    elif is_there(1):
+        known = 1
+    else:
+        return _listed_last(store)  # none, or damaged at its beginning
+    step = 1
+    while is_there(known + step):
+        known, step = known + step, 2 * step
+    missing = known + step
+    while missing - known > 1:
+        middle = (known + missing) // 2
+        known, missing = (middle, missing) if is_there(middle) else (known, middle)
+    return _listed_last(store) if is_there(missing + 1) else known
 
 
 def digests(store: Store) -> dict[str, str]:
@@ -81,9 +117,10 @@ def _announce(
     certificate_sha256: str | None = None,
     to: str | None = None,
 ) -> int:
-    if not _keys(store) and (old := logged(store)):
+    end = last(store)
+    if not end and (old := logged(store)):
         _append(store, "begin", None, {one: _read(store, one) for one in old}, only_first=True)
-    return _append(store, what, str(reference), documents, certificate_sha256=certificate_sha256, to=to)
+    return _append(store, what, str(reference), documents, certificate_sha256=certificate_sha256, to=to, near=end)
 
 
 def _append(
@@ -95,17 +132,18 @@ def _append(
     certificate_sha256: str | None = None,
     to: str | None = None,
     only_first: bool = False,
+    near: int = 0,
 ) -> int:
     announced = [chain.document(key, data) for key, data in documents.items()]
     signer = key_at_hand()
     while True:
-        keys = _keys(store)
-        number = _number(keys[-1]) + 1 if keys else 1
-        if only_first and keys:
+        before = last(store, near)
+        near = number = before + 1
+        if only_first and before:
             return number  # somebody else has begun it meanwhile
         entry = Entry(
             number=number,
-            previous=hashlib.sha256(_read(store, keys[-1])).hexdigest() if keys else None,
+            previous=hashlib.sha256(_read(store, layout.key("log", before))).hexdigest() if before else None,
             what=what,
             reference=reference,
             when=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -123,6 +161,10 @@ def _append(
 
 def _keys(store: Store) -> list[str]:
     return layout.documents(store, "log")
+
+
+def _listed_last(store: Store) -> int:
+    return max(map(_number, _keys(store)), default=0)
 
 
 def _number(key: str) -> int:

@@ -15,7 +15,7 @@ from roadworthy.model_cards.snapshot import FileEntry
 
 from . import layout
 from .manifest import Manifest
-from .ranges import STEP, Distant, in_order
+from .ranges import STEP, Distant, NoRangesError, in_order
 from .registry import Registry
 from .store import CHUNK
 
@@ -41,8 +41,8 @@ def moved(registry: Registry, manifest: Manifest, file: FileEntry, out: FileIO) 
                 _write(out, part)
                 yield part
             return
-        except NotFoundError:
-            pass  # it may be stored in another form
+        except (NotFoundError, NoRangesError):
+            pass  # it may be stored in another form, or be sent as a whole only
     with registry.open(file, manifest.reference) as stream:
         stream.seek(out.tell())
         raw = stream.raw if isinstance(stream, BufferedReader) else stream

@@ -226,7 +226,7 @@ def _model_signature(folder: Path) -> Iterator[FileEntry]:
 def _move_aliases(registry: Registry, wanted: Reference, version: Version, alias: str) -> tuple[str, ...]:
     moved = []
     if version == registry.versions(wanted.namespace, wanted.name)[-1] and aliases.advance(
-        registry.store, wanted, version
+        registry.store, wanted, version, new=True
     ):
         moved.append(LATEST)
     if alias != LATEST:

@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, runtime_checkable
 
+from roadworthy.model_cards.errors import StorageError
+
 STEP = 8 << 20  # bytes; large enough that the asking does not count, small enough that many fit into memory
+
+
+class NoRangesError(StorageError):
+    """The store's server sends whole files only."""
 
 
 @runtime_checkable
@@ -15,7 +21,11 @@ class Distant(Protocol):
     streams: int
 
     def read_range(self, key: str, start: int, buffer: memoryview) -> None:
-        """Fills ``buffer`` with the bytes stored under ``key`` from ``start`` on."""
+        """Fills ``buffer`` with the bytes stored under ``key`` from ``start`` on.
+
+        Raises:
+            NoRangesError: its server sends none.
+        """
 
 
 def in_order(

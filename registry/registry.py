@@ -18,6 +18,7 @@ from .http_store import HttpStore
 from .keys import home
 from .manifest import Manifest
 from .memory_store import MemoryStore
+from .object_store import ObjectStore
 from .reference import DRAFT, LATEST, Reference, Version
 from .store import Store
 from .stored import open_blob
@@ -151,8 +152,8 @@ class Registry:
 
 
 def open_registry(location: str | Path | None = None) -> Registry:
-    """The registry at ``location``: a folder, which need not exist yet, ``https://host`` (`roadworthy serve`), or
-    ``memory:``.
+    """The registry at ``location``: a folder, which need not exist yet; ``s3://bucket/prefix``, or ``gs`` or ``az``
+    (`ObjectStore`); ``https://host`` (`roadworthy serve`); or ``memory:``.
 
     ``None`` is ``ROADWORTHY_REGISTRY``, else the folder ``registry`` in `keys.home`.
 
@@ -163,12 +164,16 @@ def open_registry(location: str | Path | None = None) -> Registry:
     if chosen == "memory:":
         return Registry(MemoryStore(), chosen)
     scheme, separator, _ = chosen.partition("://")
+    if separator and scheme in ("s3", "gs", "az"):
+        bucket = ObjectStore(chosen)
+        return Registry(bucket, bucket.location)
     if separator and scheme in ("http", "https"):
         store = HttpStore(chosen)
         return Registry(store, store.client.url)
     if separator and scheme:
         raise InputError(
-            f"cannot open {chosen!r}: {scheme} is not yet in this release. Expected a folder, or https://host."
+            f"cannot open {chosen!r}: {scheme} is not yet in this release. Expected a folder, s3://bucket/prefix, "
+            "or https://host."
         )
     root = Path(chosen).expanduser()
     if root.exists() and not root.is_dir():

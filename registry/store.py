@@ -4,7 +4,7 @@ A key is a relative POSIX path (`layout`). Every backend runs one conformance su
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 CHUNK = 1 << 20  # bytes read at once; large enough that the hashing, not the calls, takes the time
 
@@ -54,4 +54,18 @@ class Store(Protocol):
 
         Raises:
             NotFoundError: nothing is stored under that key.
+        """
+
+
+@runtime_checkable
+class Presigns(Protocol):
+    """What a store can do besides, whose bytes others may fetch from where they lie, without its credentials."""
+
+    def presign(self, key: str, seconds: int) -> str:
+        """A URL that answers a GET, and no other request, with the bytes under ``key``, for that many seconds.
+
+        Nobody asks whether anything is stored there.
+
+        Raises:
+            StorageError: there are no credentials, or none that can sign.
         """

@@ -39,15 +39,20 @@ def app(
     *,
     limits: Limits | None = None,
     audit: AuditLog | None = None,
+    redirects: bool = True,
     endpoints: Sequence[Endpoints] = _ENDPOINTS,
 ) -> Starlette:
-    """The server of ``registry`` as an ASGI application. ``audit``: where writes are logged, if anywhere."""
+    """The server of ``registry`` as an ASGI application. ``audit``: where writes are logged, if anywhere.
+
+    ``redirects``: large files are fetched from the bucket that the registry lies in, if it lies in one.
+    """
     routes = [route for made in endpoints for route in made(registry, access)]
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     made = Starlette(
         routes=[*routes, Route("/{path:path}", _unknown, methods=every)],
         exception_handlers={Refused: on_refused, RoadworthyError: on_error},
     )
+    made.state.redirects = redirects
     made.add_middleware(Surround, access, limits or Limits(), audit)
     return made
 

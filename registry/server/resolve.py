@@ -3,6 +3,7 @@
 The last piece of a file is sent when all of it has been hashed and is right; where it is not, the connection is cut,
 which no client takes for the end of a file. The file is then hashed before anything of it is sent again, because a
 client goes on where it was cut off. A range is sent as it is, as nobody could tell without reading the rest.
+A large file in a bucket is not sent: the client is told where it lies (`redirect`).
 """
 
 import logging
@@ -24,7 +25,7 @@ from roadworthy.registry.manifest import Manifest
 from roadworthy.registry.registry import Registry
 from roadworthy.registry.store import CHUNK
 
-from . import describe, git_objects, revisions
+from . import describe, git_objects, redirect, revisions
 from .access import Access
 from .answers import NO_ENTRY, Refused
 from .paths import model, part
@@ -54,6 +55,9 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         headers = _headers(registry, file, found)
         if request.headers.get("if-none-match", "").strip('W/"') == headers["ETag"].strip('"'):
             return Response(status_code=304, headers=headers)
+        if request.app.state.redirects and (url := redirect.elsewhere(registry.store, file)) is not None:
+            # Clients read what they need to know of the file off this answer, and the bytes from there.
+            return Response(status_code=302, headers={**headers, "Location": url, "Cache-Control": "no-store"})
         span = _span(request.headers.get("range"), file)
         first, last = span or (0, file.size - 1)
         headers["Content-Length"] = str(last - first + 1)

@@ -26,6 +26,7 @@ _FAREWELL = 30  # seconds in which a transfer may end after Ctrl-C
 class Settings:
     """How a registry is served. ``certificate`` and ``key`` (PEM) turn TLS on; ``tokens`` is the file of tokens,
     ``audit`` the log of writes. Whoever has no token may read on this machine, and elsewhere with ``anonymous_read``.
+    ``redirects``: large files that lie in a bucket are fetched from there.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +34,7 @@ class Settings:
     tokens: Path
     audit: Path
     anonymous_read: bool = False
+    redirects: bool = True
     certificate: Path | None = None
     key: Path | None = None
     protected: tuple[str, ...] = PROTECTED
@@ -72,7 +74,13 @@ def serve(registry: Registry, settings: Settings, *, ready: Callable[[], None] |
     )
     _log_to_stderr()
     config = uvicorn.Config(
-        app(registry, access, limits=settings.limits, audit=AuditLog(settings.audit)),
+        app(
+            registry,
+            access,
+            limits=settings.limits,
+            audit=AuditLog(settings.audit),
+            redirects=settings.redirects,
+        ),
         host=settings.host,
         port=settings.port,
         http="h11",

@@ -162,7 +162,7 @@ def test_bad_input_is_exit_code_2(roadworthy: Command, place: Place, tmp_path: P
         (("pull", "no-slash"), "cannot read"),
         (("finetune", "resnet51", "--data", place.data, "--out", out), "no system is called 'resnet51'"),
         (("finetune", "team/base@main", "--data", tmp_path / "nowhere", "--out", out), "no data folder at"),
-        (("models", "--registry", "s3://bucket"), "s3://bucket"),
+        (("models", "--registry", "ftp://host"), "ftp://host"),
         (("nonsense",), "No such command"),
     ):
         answer = roadworthy(*words)

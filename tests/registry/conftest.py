@@ -3,7 +3,7 @@
 import hashlib
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,8 @@ from roadworthy.model_cards.snapshot import list_files
 from roadworthy.model_cards.target import Target
 from roadworthy.model_cards.waiver import Waiver
 from roadworthy.registry import Manifest, Registry, open_registry, publish, signing_key, trusted_keys
+
+from . import s3_servers
 
 Build = Callable[..., Path]
 
@@ -202,3 +204,17 @@ def weights_of() -> Callable[..., bytes]:
 def build_candidate() -> Build:
     """`build`, for fixtures that live longer than one test."""
     return build
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[s3_servers.Server]:
+    """A server of S3 that honours If-None-Match."""
+    with s3_servers.moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_servers.Server]:
+    """A server of S3 that does not."""
+    with s3_servers.rclone(tmp_path_factory.mktemp("rclone")) as server:
+        yield server

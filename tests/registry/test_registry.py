@@ -63,7 +63,7 @@ def test_an_unknown_reference_lists_what_there_is(registry: Registry, candidate:
         registry.resolve("q/z")
 
 
-@pytest.mark.parametrize("location", ["ftp://example.org/r", "s3://bucket/r"])
+@pytest.mark.parametrize("location", ["ftp://example.org/r", "s4://bucket/r"])
 def test_a_location_of_another_kind_is_refused(location: str) -> None:
     """Until there is a store for it."""
     with pytest.raises(InputError, match=r"not yet in this release\. Expected a folder"):

@@ -7,18 +7,28 @@ from pathlib import Path
 import pytest
 
 from roadworthy.model_cards.errors import InputError, NotFoundError, StorageError
-from roadworthy.registry import ExistsError, FolderStore, MemoryStore, Store
+from roadworthy.registry import ExistsError, FolderStore, MemoryStore, ObjectStore, Store, object_store
 
 
-@pytest.fixture(params=["folder", "folder without hard links", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """Each backend in turn, empty."""
+@pytest.fixture(
+    params=["folder", "folder without hard links", "memory", "moto", "moto, in parts", "rclone", "rclone, in parts"]
+)
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Each backend in turn, empty. rclone's server needs the word that nobody else writes there."""
+    kind: str = request.param
+    if kind.endswith("in parts"):
+        monkeypatch.setattr(object_store, "_WHOLE", 200_000)
+    if kind.startswith("moto"):
+        return ObjectStore(request.getfixturevalue("moto").bucket(monkeypatch) + "/some/prefix")
+    if kind.startswith("rclone"):
+        location = request.getfixturevalue("rclone").bucket(monkeypatch)
+        return ObjectStore(location + "/some/prefix", single_writer=True)
     stores: dict[str, Store] = {
         "folder": FolderStore(tmp_path / "store"),
         "folder without hard links": FolderStore(tmp_path / "store", hard_links=False),
         "memory": MemoryStore(),
     }
-    return stores[request.param]
+    return stores[kind]
 
 
 class Stream(io.BytesIO):
