@@ -118,6 +118,7 @@ def test_an_edit_without_a_signature_is_always_refused(
     assert tried > 500
 
 
+@pytest.mark.slow
 def test_what_a_trusted_liar_can_say(candidate: Candidate, road: Road, keys: tuple[Key, ...]) -> None:
     """Each field that can be edited without being refused stands in the table, and no other does."""
     folder = candidate()

@@ -76,6 +76,7 @@ def test_bad_data_is_exit_code_1(roadworthy: Command, messy: Path, tmp_path: Pat
     assert "train/NORMAL/words.jpeg" in html.unescape(read.text)
 
 
+@pytest.mark.slow
 def test_labels_are_checked_against_a_start(roadworthy: Command, place: Place) -> None:
     """A reference from the registry; every label is looked at."""
     answer = roadworthy("data", place.data, "--start", "team/base@main", "--image-size", "48", "--json")
@@ -120,6 +121,7 @@ def test_a_page_that_fails_does_not_fail_the_run(tmp_path: Path, capsys: pytest.
     assert "the run itself is whole" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_leaks_in_the_terminal_in_json_and_on_the_page(roadworthy: Command, place: Place, tmp_path: Path) -> None:
     """A near copy, a person in both parts, and what the published version was trained on."""
     data = tmp_path / "xrays"

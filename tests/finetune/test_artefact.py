@@ -37,6 +37,7 @@ def _run(exported: Exported, images: torch.Tensor) -> torch.Tensor:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", FORMATS)
 @pytest.mark.parametrize("batch", [1, 2, 7])
 def test_a_stranger_gets_the_same_logits(
@@ -49,6 +50,7 @@ def test_a_stranger_gets_the_same_logits(
     assert torch.allclose(_run(exports[to], images).detach(), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", FORMATS)
 def test_the_metric_is_that_of_the_artefact(
     certified: tuple[Path, Path], exports: dict[str, Exported], to: str
@@ -65,6 +67,7 @@ def test_the_metric_is_that_of_the_artefact(
     assert found.agreement.largest_difference < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", FORMATS)
 def test_the_record_binds_files_and_source(certified: tuple[Path, Path], exports: dict[str, Exported], to: str) -> None:
     """Signed over every file of the export; the weights and the certificate it came from; what ran it."""
@@ -82,6 +85,7 @@ def test_the_record_binds_files_and_source(certified: tuple[Path, Path], exports
     assert runtime in found.opened_by
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", FORMATS)
 def test_nothing_of_this_machine_is_in_an_export(exports: dict[str, Exported], to: str, tmp_path: Path) -> None:
     """Tracers write where the model's source lies; the path of this installation is in none of the files."""
