@@ -52,6 +52,8 @@ from .rotation import Rotated, rotate_key
 from .search import Details, Entry, Figure, Page, TimeToSolution, find, models, namespaces, show
 from .signers import signer
 from .store import Presigns, Store
+from .sweep import Swept
+from .sweep import sweep as sweep
 from .tokens import TokenRecord, create_token, default_tokens, list_tokens, revoke_token
 from .trust import distrust_key, trust_key
 from .version_audit import VersionAudit, audit_version
@@ -90,6 +92,7 @@ __all__ = [
     "Rule",
     "Signer",
     "Store",
+    "Swept",
     "TimeToSolution",
     "TokenRecord",
     "Verifiers",
@@ -141,6 +144,7 @@ __all__ = [
     "signers_of",
     "signing_key",
     "spread",
+    "sweep",
     "trust_key",
     "trusted_keys",
     "unmet",

@@ -3,6 +3,7 @@
     <root>/
       blobs/sha256/<aa>/<64 hex>                               a file's bytes, by digest
       deltas/sha256/<aa>/<64 hex>                              the same as a delta of another file's, in its place
+      sweeping/                                                what sweeps saw, and notes of what nobody may sweep now
       bases/<64 hex>/<64 hex>                                  a note, empty: the delta of the second needs the first
       versions/<namespace>/<name>/<x.y.z>.json                 manifest of a certified version
       drafts/<namespace>/<name>/<00000001>.json                manifest of an uncertified draft; the newest is @main

@@ -22,6 +22,7 @@ from roadworthy.model_cards.snapshot import CERTIFICATE, MODEL_SIGNATURE, FileEn
 
 from . import aliases, intake, layout, log, manifest, remote
 from .errors import ExistsError
+from .holding import holding
 from .inspection import inspected
 from .manifest import Manifest
 from .model_signing import sign_model
@@ -109,14 +110,15 @@ def publish(
         moved, checks = remote.publish(registry.store, folder, made, alias, progress, allow_revoked=allow_revoked)
         return Published(reference=wanted, manifest=registry.resolve(wanted), moved=moved, checks=checks)
     data = manifest.dump(made)
-    store_files(registry, folder, made, progress)
-    key = layout.key("versions", wanted.namespace, wanted.name, wanted.selector)
-    log.announce(registry.store, "publish", wanted, key, data, certificate_sha256=made.certificate_sha256)
-    try:
-        registry.store.create(key, data)
-    except ExistsError:
-        _refuse_existing(registry, wanted, version)
-        raise
+    with holding(registry.store, {file.sha256 for file in made.files}):
+        store_files(registry, folder, made, progress)
+        key = layout.key("versions", wanted.namespace, wanted.name, wanted.selector)
+        log.announce(registry.store, "publish", wanted, key, data, certificate_sha256=made.certificate_sha256)
+        try:
+            registry.store.create(key, data)
+        except ExistsError:
+            _refuse_existing(registry, wanted, version)
+            raise
     moved = _move_aliases(registry, wanted, version, alias)
     squeeze_weights(registry.store, made.files, certificate)
     return Published(reference=wanted, manifest=made, moved=moved, checks=outcome.checks)
@@ -165,7 +167,13 @@ def import_draft(
         remote.import_draft(registry.store, folder, made, progress)
         return made.reference
     data = manifest.dump(made)
-    store_files(registry, folder, made, progress)
+    with holding(registry.store, {file.sha256 for file in made.files}):
+        store_files(registry, folder, made, progress)
+        _append_draft(registry, asked, data)
+    return made.reference
+
+
+def _append_draft(registry: Registry, asked: Reference, data: bytes) -> None:
     while True:
         keys = layout.documents(registry.store, "drafts", asked.namespace, asked.name)
         # After the last one, and not after as many as there are: one that was removed would be waited for for ever.
@@ -175,7 +183,7 @@ def import_draft(
             registry.store.create(layout.key("drafts", asked.namespace, asked.name, number), data)
         except ExistsError:
             continue  # another import took the number
-        return made.reference
+        return
 
 
 def _nobody_yet(wanted: Reference, alias: str) -> Verifiers:

@@ -14,6 +14,7 @@ from . import aliases, layout, log, manifest, plain_folder
 from .attestations import attest, statements
 from .errors import ExistsError
 from .fetch import Meter
+from .holding import holding
 from .inspection import inspected
 from .manifest import Manifest
 from .performance import add_performance, performance
@@ -68,15 +69,16 @@ def replicate(
             folder = plain_folder.land(source, found, Path(aside) / "snapshot", Meter(found.total, progress))
             _, certificate = inspected(to, folder, wanted, keys=keys, policy=policy, gate=None)
             _check_signed(found, certificate)
-            store_files(to, folder, found, None)
-            # Before the version is seen: a revoked one is never there without its revocation.
-            revoked, unheard = _revocations(source, found, to, keys)
-            key, data = layout.key("versions", wanted.namespace, wanted.name, wanted.selector), manifest.dump(found)
-            log.announce(to.store, "publish", wanted, key, data, certificate_sha256=found.certificate_sha256)
-            try:
-                to.store.create(key, data)
-            except ExistsError:
-                was_there = _is_there(to, found)
+            with holding(to.store, {file.sha256 for file in found.files}):
+                store_files(to, folder, found, None)
+                # Before the version is seen: a revoked one is never there without its revocation.
+                revoked, unheard = _revocations(source, found, to, keys)
+                key, data = layout.key("versions", wanted.namespace, wanted.name, wanted.selector), manifest.dump(found)
+                log.announce(to.store, "publish", wanted, key, data, certificate_sha256=found.certificate_sha256)
+                try:
+                    to.store.create(key, data)
+                except ExistsError:
+                    was_there = _is_there(to, found)
             squeeze_weights(to.store, found.files, certificate)
     if was_there:
         revoked, unheard = _revocations(source, found, to, keys)

@@ -20,6 +20,7 @@ from .delta_format import LONGEST_HEADER, Block, header
 from .delta_plan import plan
 from .delta_stream import read_whole
 from .errors import ExistsError
+from .holding import holding
 from .store import Store
 from .stored import delta_of, open_blob, open_delta
 
@@ -52,6 +53,7 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
     if file.size < _SMALLEST or base == file.sha256 or _is_base(store, file.sha256):
         return None
     with ExitStack() as opened:
+        opened.enter_context(holding(store, {base, file.sha256}))
         try:
             whole = opened.enter_context(store.open(layout.blob_key(file.sha256)))
             theirs = opened.enter_context(open_blob(store, base))
@@ -70,7 +72,7 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
         aside.seek(0)
         with suppress(ExistsError):  # another publisher of the same bytes was faster
             store.create(layout.delta_key(file.sha256), _Joined(head, aside, kept))
-    return kept if _replaced(store, file) else None
+        return kept if _replaced(store, file) else None
 
 
 def _replaced(store: Store, file: FileEntry) -> bool:

@@ -17,6 +17,7 @@ from roadworthy.model_cards.snapshot import FileEntry
 from roadworthy.registry import intake, layout, log, manifest
 from roadworthy.registry.checked import CheckedReader
 from roadworthy.registry.errors import ExistsError
+from roadworthy.registry.holding import holding
 from roadworthy.registry.manifest import Manifest
 from roadworthy.registry.reference import DRAFT, Reference
 from roadworthy.registry.registry import Registry
@@ -65,6 +66,11 @@ def commit(registry: Registry, model: Reference, branch: str, change: Change) ->
         Refused: 404, no such repository or branch; 412, the branch is not where the change was made from.
         StorageError: the registry cannot be written; then there is no draft.
     """
+    with holding(registry.store, {step.file.sha256 for step in change.steps if isinstance(step, Put)}):
+        return _commit(registry, model, branch, change)
+
+
+def _commit(registry: Registry, model: Reference, branch: str, change: Change) -> Manifest:
     taken_in = False
     while True:
         # The keys before the head: if another commit comes between them, the number is taken.
