@@ -7,9 +7,8 @@ by the place of each byte in its number (all first bytes, then all second ones) 
 import numpy as np
 import zstandard
 
-from roadworthy.model_cards.errors import DamagedError
-
 from .delta_format import How
+from .errors import DamagedDeltaError
 
 # Higher ones take several times as long for less than a hundredth (benchmarks/delta_storage.py).
 LEVEL = 1
@@ -30,24 +29,24 @@ def make(how: How, kept: bytes, like: bytes, length: int, width: int) -> bytes:
     """The ``length`` bytes of a block. ``like`` is asked of a block that was kept as an XOR alone.
 
     Raises:
-        DamagedError: what was kept does not make as many.
+        DamagedDeltaError: what was kept does not make as many.
     """
     if how == "raw":
         if len(kept) != length:
-            raise DamagedError(f"a block is damaged: expected {length} bytes, found {len(kept)}")
+            raise DamagedDeltaError(f"a block is damaged: expected {length} bytes, found {len(kept)}")
         return kept
     try:
         # Asked first: a frame may say terabytes, and would get them.
         if zstandard.frame_content_size(kept) != length:
-            raise DamagedError(f"a block is damaged: expected {length} bytes in it")
+            raise DamagedDeltaError(f"a block is damaged: expected {length} bytes in it")
         data = zstandard.ZstdDecompressor(max_window_size=2**23).decompress(kept, max_output_size=length)
     except zstandard.ZstdError as error:
-        raise DamagedError(f"a block is damaged: {error}") from error
+        raise DamagedDeltaError(f"a block is damaged: {error}") from error
     plain = np.ascontiguousarray(np.frombuffer(data, np.uint8).reshape(width, -1).T).reshape(-1)
     if how == "grouped":
         return plain.tobytes()
     if len(like) != length:
-        raise DamagedError(f"the base is damaged: expected {length} bytes for a block, found {len(like)}")
+        raise DamagedDeltaError(f"the base is damaged: expected {length} bytes for a block, found {len(like)}")
     return _xor(plain, like).tobytes()
 
 

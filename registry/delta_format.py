@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, get_args
 
-from roadworthy.model_cards.errors import DamagedError
+from .errors import DamagedDeltaError
 
 MAGIC = b"roadworthy delta 1\n"
 BLOCK = 4 * 2**20  # bytes of a file in one block; what is in memory at once is a few of them
@@ -56,13 +56,13 @@ def read_header(stream: BinaryIO, sha256: str) -> Delta:
     """The header of the delta that is kept for the file with that digest. Every number in it is checked.
 
     Raises:
-        DamagedError: it is none, or of another file.
+        DamagedDeltaError: it is none, or of another file.
     """
     what = f"the delta of {sha256}"
     begins = stream.read(len(MAGIC) + 4)
     length = int.from_bytes(begins[len(MAGIC) :], "little")
     if len(begins) != len(MAGIC) + 4 or not begins.startswith(MAGIC) or length > LONGEST_HEADER:
-        raise DamagedError(f"{what} is damaged: it does not begin as one. Publish that version again.")
+        raise DamagedDeltaError(f"{what} is damaged: it does not begin as one. Publish that version again.")
     try:
         said = json.loads(stream.read(length).decode())
         blocks = tuple(_block(row) for row in said["blocks"])
@@ -70,11 +70,11 @@ def read_header(stream: BinaryIO, sha256: str) -> Delta:
             sha256=said["sha256"], size=said["size"], base=said["base"], blocks=blocks, begin=len(begins) + length
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DamagedError(f"{what} is damaged: its header cannot be read ({error!r:.200}).") from error
+        raise DamagedDeltaError(f"{what} is damaged: its header cannot be read ({error!r:.200}).") from error
     if delta.sha256 != sha256 or not isinstance(delta.base, str) or not _HEX.fullmatch(delta.base):
-        raise DamagedError(f"{what} is damaged: it makes {delta.sha256!r:.80} of {delta.base!r:.80}.")
+        raise DamagedDeltaError(f"{what} is damaged: it makes {delta.sha256!r:.80} of {delta.base!r:.80}.")
     if delta.base == sha256 or type(delta.size) is not int or sum(block.length for block in blocks) != delta.size:
-        raise DamagedError(f"{what} is damaged: its blocks are not the file's.")
+        raise DamagedDeltaError(f"{what} is damaged: its blocks are not the file's.")
     return delta
 
 

@@ -16,7 +16,7 @@ class DeltaStream(io.RawIOBase):
     """Bytes that nobody has checked yet, as those of any blob. Closes both files that it reads.
 
     Raises, from every read:
-        DamagedError: a block cannot be made.
+        DamagedDeltaError: a block cannot be made.
     """
 
     def __init__(self, delta: Delta, kept: BinaryIO, base: BinaryIO) -> None:

@@ -13,6 +13,7 @@ from roadworthy.model_cards.snapshot import FileEntry
 
 from . import aliases, layout, manifest
 from .checked import CheckedReader
+from .errors import DamagedDeltaError
 from .folder_store import FolderStore
 from .http_store import HttpStore
 from .keys import home
@@ -99,17 +100,25 @@ class Registry:
         """The stored bytes of one file of ``reference``, not yet checked.
 
         Raises:
-            DamagedError: they are not there.
+            DamagedError: they are not there, or, from a read, cannot be made of what is kept of them.
         """
+        what = f"{file.path} of {reference}"
         try:
-            stream = open_blob(self.store, file.sha256)
+            with self._opened(file, what) as stream:
+                yield stream
+        except DamagedDeltaError as error:
+            raise DamagedError(
+                f"{what} is damaged in {self.location}: {error}. Restore it, or publish a new version."
+            ) from error
+
+    def _opened(self, file: FileEntry, what: str) -> BinaryIO:
+        try:
+            return open_blob(self.store, file.sha256)
         except NotFoundError as error:
             raise DamagedError(
-                f"{file.path} of {reference} is missing in {self.location}: expected sha256 {file.sha256}, "
+                f"{what} is missing in {self.location}: expected sha256 {file.sha256}, "
                 "found nothing. Restore that blob, or publish a new version."
             ) from error
-        with stream:
-            yield stream
 
     def read(self, file: FileEntry, reference: Reference) -> bytes:
         """All bytes of a small file of ``reference``, checked.

@@ -183,10 +183,10 @@ def test_a_target_that_does_not_hold_is_exit_code_1(roadworthy: Command, place: 
 
 
 def test_storage_that_fails_is_exit_code_3(roadworthy: Command, place: Place, tmp_path: Path) -> None:
-    """One flipped byte in the registry's copy of the weights: pulled by nobody, named by its file."""
+    """One flipped byte in what the registry keeps of the weights: pulled by nobody, named by its file."""
     shutil.copytree(place.root / "registry", tmp_path / "registry")
     name = sha256_of(place.run / "candidate/model.safetensors")
-    (weights,) = (tmp_path / "registry/blobs").rglob(name)
+    (weights,) = (path for kind in ("blobs", "deltas") for path in (tmp_path / "registry" / kind).rglob(name))
     weights.chmod(0o644)
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 4
