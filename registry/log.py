@@ -72,7 +72,8 @@ def last(store: Store, near: int = 0) -> int:
     """The number of the log's last entry, 0 if there is none: found by asking for single entries, since they are
     numbered without gaps, in twice the logarithm of their count, or of those after entry ``near``, if it is there.
 
-    Where one is missing all the same, the log is listed; `read_log` says so then.
+    Where one is missing all the same, the log is listed. Of several in a row the first may be taken for the end, and
+    be filled by the next entry; the last one of them never is, and `read_log` says so.
     """
 
     def is_there(number: int) -> bool:

@@ -22,9 +22,11 @@ _PATIENT: "ClientConfig" = {"connect_timeout": timedelta(seconds=4)}
 _LONGEST = timedelta(minutes=15)  # for one request
 
 
-def _retry(seconds: int) -> "RetryConfig":
+def _retry(times: int, seconds: int) -> "RetryConfig":
+    # Pauses are drawn by chance: eight of them last two seconds, twenty about fifteen. A server that asks for
+    # patience (503) is back by then; one that refuses connections is told of soon.
     return {
-        "max_retries": 3,
+        "max_retries": times,
         "retry_timeout": timedelta(seconds=seconds),
         "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
     }
@@ -42,7 +44,7 @@ def connect(location: str, *, patient: bool = False) -> Connection:
     if not bucket or any(part in ("", ".", "..") for part in prefix.rstrip("/").split("/") if prefix):
         raise InputError(f"cannot open {location!r}: expected {scheme}://bucket or {scheme}://bucket/prefix.")
     client = {**(_PATIENT if patient else _BRISK), "timeout": _LONGEST}
-    settings: dict[str, Any] = {"client_options": client, "retry_config": _retry(180 if patient else 20)}
+    settings: dict[str, Any] = {"client_options": client, "retry_config": _retry(20, 180) if patient else _retry(8, 20)}
     if scheme == "s3":
         # One request an object, which every server knows; and the way of copying that Amazon's can be told not to
         # overwrite by.

@@ -96,3 +96,29 @@ def test_a_log_of_which_an_entry_is_gone_goes_on_after_its_last(gone: int) -> No
     assert log.announce(store, "publish", reference, "versions/demo/x/1.0.0.json", b"") == 14
     with pytest.raises(NotFoundError):
         store.size(layout.key("log", gone))
+
+
+@pytest.mark.parametrize(("first", "final"), [(first, final) for final in range(3, 8) for first in range(1, final)])
+def test_a_wide_gap_is_found_however_much_is_published_after_it(first: int, final: int, keys: Any) -> None:
+    """Its first entries may be filled, but never its last; and what went lost is in no entry."""
+    store = MemoryStore()
+    registry = Registry(store, "memory:")
+    reference = Reference.parse("demo/x@1.0.0")
+
+    def write(number: int) -> None:
+        key = layout.key("versions", "demo", "x", f"1.{number}.0")
+        log.announce(store, "publish", reference, key, b"{}")
+        store.create(key, b"{}")
+
+    for number in range(8):
+        write(number)
+    assert audit_log(registry, keys).ok
+    for number in range(first, final + 1):
+        store.delete(layout.key("log", number))
+    for number in range(8, 24):
+        write(number)
+        with pytest.raises(NotFoundError):
+            store.size(layout.key("log", final))
+    reasons = audit_log(registry, keys).reasons
+    assert any("missing: expected every number up to" in reason for reason in reasons)
+    assert sum("is in no entry of the log" in reason for reason in reasons) == final - first + 1

@@ -4,6 +4,7 @@ The conformance suite of every store is `test_store.py`.
 """
 
 import hashlib
+import http.server
 import io
 import random
 import subprocess
@@ -32,6 +33,7 @@ from roadworthy.registry import (
     pull,
 )
 
+from . import s3_servers
 from .remote.conftest import Wire
 from .s3_servers import Server
 from .test_kill import PUBLISH as ENDLESS
@@ -194,6 +196,38 @@ def test_a_write_whose_answer_is_lost_is_known_again(
     wire.listener.close()
 
 
+def test_a_server_that_asks_for_patience_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of a second of "503 SlowDown", as Amazon answers to too many requests; one that never ends is told of."""
+    began: list[float] = []
+    busy = 0.7  # seconds: eight pauses last longer, of three hardly any
+
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            began.append(time.monotonic())
+            taken = self.path.endswith("/probe")  # what is there already is refused, as S3 does
+            self.send_response(503 if time.monotonic() - began[0] < busy else 412 if taken else 200)
+            self.send_header("ETag", '"x"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *what: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for variable, value in s3_servers.variables(f"http://127.0.0.1:{server.server_port}").items():
+            monkeypatch.setenv(variable, value)
+        ObjectStore("s3://bucket").create("a", b"x")
+        assert len(began) > 2
+        began.clear()
+        busy = 1000
+        with pytest.raises(StorageError, match="503"):
+            ObjectStore("s3://bucket").create("a", b"x")
+        assert began[-1] - began[0] < 15
+        server.shutdown()
+
+
 @pytest.mark.parametrize("kind", ["bucket", "careless"])
 def test_a_long_blob_is_held_against_its_key(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -246,8 +280,6 @@ def test_a_long_file_takes_little_memory(careless: str) -> None:
 
 def test_a_signed_url_brings_one_key_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """rclone's server checks signatures; moto's does not."""
-    from . import s3_servers
-
     with s3_servers.rclone(tmp_path, "--auth-key", "someone,secret") as server:
         (tmp_path / "bucket").mkdir()
         for variable, value in s3_servers.variables(server.url).items():
