@@ -13,6 +13,9 @@ from roadworthy.registry import audit_registry, open_registry, publish, trusted_
 
 from .conftest import Answer, Place
 
+# A registry of several versions is fine-tuned and published first.
+pytestmark = pytest.mark.slow
+
 Audit = Callable[..., Answer]
 
 

@@ -18,6 +18,9 @@ from roadworthy.finetune.series_folder import SeriesFolder, packaged_in
 from roadworthy.model_cards import InputError, audit
 from roadworthy.model_cards.clocks import parse, read
 
+# A series is trained, killed twice, and gone on with first.
+pytestmark = pytest.mark.slow
+
 SIGNER = CryptoSigner.generate_ed25519()
 # Kills the first attempt's process in the middle of its training; says where it stands.
 SERIES = """

@@ -135,6 +135,7 @@ def test_of_two_processes_that_publish_one_version_exactly_one_wins(
     assert [str(move.new) for move in registry.history("demo/x@latest")] == ["1.0.0", "1.0.1"]
 
 
+@pytest.mark.slow
 def test_a_killed_publisher_leaves_nothing_that_is_seen(bucket: str, candidate: Any, keys: Any, tmp_path: Path) -> None:
     """At three moments; whatever is seen is whole, and the next publish works."""
     dice = random.Random(3)
