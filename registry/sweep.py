@@ -75,22 +75,25 @@ def sweep(
 
 
 def _remove(store: Store, due: Collection[str], began: datetime, now: Callable[[], datetime]) -> set[str]:
+    left = now()
     note = holding.leave_note(store, holding.SWEEPS, due)
     removed = set()
     try:
-        # Looked for after the note was left: whoever comes from now on sees it.
-        kept = _reached(store) | holding.named(store, holding.HOLDS, holding.LONGEST, began)
-        for sha256 in sorted(set(due) - kept):
-            if now() - began > holding.LONGEST_SWEEP / 2:
+        # After the note was left: whoever comes from now on sees it. And holds before manifests: whoever has let go of
+        # a hold before it was looked for has written a manifest, or a delta, by the time that these are.
+        held = holding.named(store, holding.HOLDS, holding.LONGEST, began)
+        for sha256 in sorted(set(due) - held - _reached(store)):
+            if now() - left > holding.LONGEST_SWEEP / 2:
                 break  # soon nobody would believe the note
             for key in (layout.blob_key(sha256), layout.delta_key(sha256)):
                 _delete(store, key)
             removed.add(sha256)
+        # Still under the note: who stores such a file again, and squeezes it, leaves the same notes anew.
+        for key in list(store.list("bases/")):
+            if PurePosixPath(key).name in removed:
+                _delete(store, key)
     finally:
         _delete(store, note)
-    for key in list(store.list("bases/")):
-        if PurePosixPath(key).name in removed:
-            _delete(store, key)
     return removed
 
 
@@ -102,13 +105,15 @@ def _reached(store: Store) -> set[str]:
             asked = Reference(namespace, name, last if kind == "versions" else DRAFT)
             with suppress(NotFoundError), store.open(key) as stream:  # a draft that was deleted meanwhile
                 reached.update(file.sha256 for file in manifest.parse(stream.read(), asked).files)
-    waiting = list(reached)
+    # Listed, not asked for one by one: most files are none, and a bucket answers each question in tens of milliseconds.
+    deltas = {PurePosixPath(key).name for key in store.list("deltas/sha256/")}
+    waiting = list(reached & deltas)
     while waiting:
         with suppress(NotFoundError):
             base = delta_of(store, waiting.pop()).base
             if base not in reached:
                 reached.add(base)
-                waiting.append(base)
+                waiting += {base} & deltas
     return reached
 
 

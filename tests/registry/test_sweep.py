@@ -1,6 +1,7 @@
 """Whatever is reached stays, at any moment of anybody else's work; whatever is not goes, a day later."""
 
 import hashlib
+import itertools
 import json
 import threading
 from collections.abc import Callable
@@ -178,6 +179,36 @@ def test_who_came_before_is_left_alone(registry: Registry, orphans: Path, keys: 
         assert (done.removed, done.waiting) == (0, 2)
         for file in files:
             assert registry.store.size(layout.blob_key(file.sha256)) == file.size
+
+
+def test_who_ends_while_it_looks_loses_nothing(
+    registry: Registry, orphans: Path, keys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publisher that found its files stored, and ends right before, or right after, holds or manifests are read."""
+    _swept(registry, later=timedelta())
+    files = tuple(list_files(orphans))
+    made = Manifest(namespace="demo", name="x", version=None, files=files, created="2026-01-01T00:00:00Z")
+    key = layout.key("drafts", "demo", "x", 2)
+    for place, first in itertools.product((holding.HOLDS, "drafts/"), (True, False)):
+        hold = holding.leave_note(registry.store, holding.HOLDS, {file.sha256 for file in files})
+        listed = registry.store.list
+
+        def ends(prefix: str, hold: str = hold, place: str = place, first: bool = first, listed: Any = listed) -> Any:
+            found = None if first else list(listed(prefix))
+            if prefix.startswith(place) and list(listed(holding.SWEEPS)):
+                monkeypatch.undo()
+                registry.store.create(key, dump(made))
+                registry.store.delete(hold)
+            return listed(prefix) if found is None else iter(found)
+
+        monkeypatch.setattr(type(registry.store), "list", lambda _, prefix, ends=ends: ends(prefix))
+        done = sweep(registry, grace=timedelta(hours=1), now=lambda: datetime.now(UTC) + timedelta(hours=2))
+        assert done.removed == 0, (place, first)
+        assert registry.store.list == listed, "nobody ended"
+        pulled = pull(registry, "demo/x@main", keys=keys, to=tmp_path / f"{place[:4]}{first}")
+        assert list_files(pulled) == list_files(orphans)
+        registry.store.delete(key)
+        _swept(registry, later=timedelta())
 
 
 def test_a_sweep_that_was_killed_holds_nobody_up_for_ever(
