@@ -58,7 +58,7 @@ def _tensors(file: BinaryIO) -> dict[str, tuple[int, int, _Kind]]:
                 (tensor["dtype"], tuple(tensor["shape"])),
             )
             for name, tensor in header.items()
-            if tensor["dtype"] in BITS
+            if tensor["dtype"] in BITS and all(type(at) is int and at >= 0 for at in tensor["data_offsets"])
         }
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return {}

@@ -3,6 +3,9 @@
 The order of the steps is what keeps every reader right. A file is told to be a base before it is looked at as one. A
 file that is a base stays as it is, so no chain of deltas grows from beneath. The delta is read back and hashed before
 the file goes, and whoever looks for the file from then on finds the delta. A kill leaves the file, the delta, or both.
+
+Two may squeeze one file at once, and neither knows what the other has done: so a delta that is there is never taken
+back, not even one that turns out to be of no use. Beside its file it harms nobody; without it, it is all there is.
 """
 
 import tempfile
@@ -32,12 +35,13 @@ _WORTH_IT = 0.9  # of the plain size
 def squeeze_weights(store: Store, files: Sequence[FileEntry], certificate: Certificate) -> None:
     """Squeezes a new version's weights against those that its training started from, where these are stored.
 
-    What goes wrong goes unsaid: the version is there, whole, and only takes more room.
+    What goes wrong goes unsaid, a full disk for temporary files too: the version is there, whole, and only takes more
+    room.
     """
     base = certificate.claim.start.weights_sha256
     for file in files:
         if base is not None and file.path == WEIGHTS:
-            with suppress(StorageError):
+            with suppress(StorageError, OSError):
                 squeeze(store, file, base)
 
 
@@ -48,6 +52,7 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
 
     Raises:
         DamagedError: the stored file, or its base, is not what its digest says. Nothing was changed.
+        OSError: there is no room for a temporary file of that size.
         StorageError: the store cannot be read or written. The file is there, in one form or the other.
     """
     if file.size < _SMALLEST or base == file.sha256 or _is_base(store, file.sha256):
@@ -76,20 +81,15 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
 
 
 def _replaced(store: Store, file: FileEntry) -> bool:
-    """Removes the file where its delta makes it, bit by bit; else the delta."""
-    plain, delta = layout.blob_key(file.sha256), layout.delta_key(file.sha256)
-    try:
-        with open_delta(store, file.sha256) as made:
-            reader = CheckedReader(made, file, f"what the delta of {file.path} makes")
-            while reader.read():
-                pass
-    except BaseException:
-        store.delete(delta)
-        raise
+    """Removes the file where its delta makes it, bit by bit."""
+    with open_delta(store, file.sha256) as made:
+        reader = CheckedReader(made, file, f"what the delta of {file.path} makes")
+        while reader.read():
+            pass
     if _is_base(store, file.sha256):  # somebody has taken it for one meanwhile, and counted on it as it is
-        store.delete(delta)
         return False
-    store.delete(plain)
+    with suppress(NotFoundError):  # another publisher of the same bytes was faster
+        store.delete(layout.blob_key(file.sha256))
     return True
 
 

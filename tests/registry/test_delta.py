@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -183,8 +184,74 @@ def test_a_damaged_base_makes_no_delta_and_no_loss(store: Store, trained: tuple[
     with pytest.raises(DamagedError, match=r"what the delta of model\.safetensors makes is damaged"):
         squeeze(Lying(), child, base.sha256)
     assert is_whole(store, child)
-    with pytest.raises(NotFoundError):
-        store.size(layout.delta_key(child.sha256))
+    assert read(store, child) == trained[1][0]
+
+
+def test_a_kill_at_any_step_leaves_the_file(trained: tuple[bytes, list[bytes]]) -> None:
+    """Before each of the calls to the store, and in between them; then the next one ends what was begun."""
+
+    class Killed(MemoryStore):
+        left = 10**9
+
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("create", "open", "size", "list", "delete"):
+                Killed.left -= 1
+                if Killed.left < 0:
+                    raise KeyboardInterrupt
+            return object.__getattribute__(self, name)
+
+    for steps in itertools.count():
+        Killed.left = 10**9
+        store = Killed()
+        base, child = put(store, trained[0]), put(store, trained[1][0])
+        Killed.left = steps
+        try:
+            assert squeeze(store, child, base.sha256)
+            break
+        except KeyboardInterrupt:
+            Killed.left = 10**9
+        assert read(store, child) == trained[1][0]
+        squeeze(store, child, base.sha256)
+        assert not is_whole(store, child)
+        assert read(store, child) == trained[1][0]
+    assert steps > 10
+
+
+@pytest.mark.parametrize("offsets", [[-9, 0], [0.5, 4.5], [True, 4], ["0", "4"], [4], None])
+def test_a_base_whose_header_is_odd_helps_nothing_and_stops_nothing(trained: Any, offsets: Any) -> None:
+    """A draft's weights are whatever was sent."""
+    store = MemoryStore()
+    length = int.from_bytes(trained[0][:8], "little")
+    said = json.loads(trained[0][8 : 8 + length])
+    for tensor in said.values():
+        tensor["data_offsets"] = offsets
+    header = json.dumps(said).encode()
+    base = put(store, len(header).to_bytes(8, "little") + header + trained[0][8 + length :])
+    child = put(store, trained[1][0])
+    squeeze(store, child, base.sha256)
+    assert read(store, child) == trained[1][0]
+
+
+@pytest.mark.parametrize("happens", ["is interrupted", "sees it taken for a base"])
+def test_two_who_squeeze_one_file_take_nothing_from_each_other(
+    store: Store, trained: tuple[bytes, list[bytes]], monkeypatch: pytest.MonkeyPatch, happens: str
+) -> None:
+    """One ends, and its file is gone, while the other reads the same delta back."""
+    base, child, grandchild = (put(store, data) for data in (trained[0], *trained[1][:2]))
+
+    def reads_back(store: Store, sha256: str) -> Any:
+        monkeypatch.undo()
+        assert squeeze(store, child, base.sha256)
+        if happens == "is interrupted":
+            raise KeyboardInterrupt
+        assert squeeze(store, grandchild, child.sha256)
+        return open_delta(store, sha256)
+
+    monkeypatch.setattr("roadworthy.registry.squeeze.open_delta", reads_back)
+    with suppress(KeyboardInterrupt):
+        squeeze(store, child, base.sha256)
+    assert not is_whole(store, child)
+    assert [read(store, file) for file in (base, child, grandchild)] == [trained[0], *trained[1][:2]]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Versions whose weights are kept as a delta: published, pulled, audited, bundled and served as any other."""
 
+import errno
 import hashlib
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -30,22 +32,39 @@ SIZE = 300_000
 
 
 @pytest.fixture
-def child(registry: Registry, candidate: Any, keys: Any, weights_of: Any, tmp_path: Path) -> Manifest:
-    """demo/x@1.0.0, trained from the draft demo/base: every hundredth byte of its weights is another."""
-    base, tuned = bytearray(weights_of(SIZE)), bytearray(weights_of(SIZE))
-    tuned[-SIZE::100] = bytes(SIZE // 100)
-    for name, data in (("base", base), ("child", tuned)):
+def tuned(registry: Registry, candidate: Any, weights_of: Any, tmp_path: Path) -> Path:
+    """A candidate, trained from the draft demo/base: every hundredth byte of its weights is another."""
+    base, child = bytearray(weights_of(SIZE)), bytearray(weights_of(SIZE))
+    child[-SIZE::100] = bytes(SIZE // 100)
+    for name, data in (("base", base), ("child", child)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text('{"architecture": "none"}')
         (tmp_path / name / "model.safetensors").write_bytes(data)
     import_draft(registry, tmp_path / "base", "demo/base")
     start = Start(kind="checkpoint", weights_sha256=hashlib.sha256(base).hexdigest())
-    made = publish(registry, candidate("child", start=start), "demo/x@1.0.0", keys=keys).manifest
+    return candidate("child", start=start)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def child(registry: Registry, tuned: Path, keys: Any) -> Manifest:
+    """It, as demo/x@1.0.0."""
+    made = publish(registry, tuned, "demo/x@1.0.0", keys=keys).manifest
     (weights,) = (file for file in made.files if file.path == "model.safetensors")
     where = Path(registry.location)
     assert not (where / "blobs/sha256" / weights.sha256[:2] / weights.sha256).exists()
     assert (where / "deltas/sha256" / weights.sha256[:2] / weights.sha256).stat().st_size < SIZE // 5
     return made
+
+
+def test_no_room_for_temporary_files_stops_no_publication(
+    registry: Registry, tuned: Path, keys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version is there already, and whole."""
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr("roadworthy.registry.squeeze.tempfile.TemporaryFile", full)
+    made = publish(registry, tuned, "demo/x@1.0.0", keys=keys).manifest
+    assert full.called
+    assert list_files(pull(registry, "demo/x", keys=keys, to=tmp_path / "plain")) == made.files
 
 
 def test_it_is_pulled_and_audited(registry: Registry, child: Manifest, keys: Any, tmp_path: Path) -> None:
