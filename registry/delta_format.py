@@ -2,18 +2,23 @@
 
 Form: `MAGIC`, 4 bytes little-endian length, that many bytes of JSON, then what is kept of each block, one after the
 other. Blocks cover the file from its first byte to its last, so that any place of it is read by decoding one block.
+
+Where the base is kept as a delta too, what a block is XORed with is one whole block of that: so each step of a chain
+costs one block more. If it could begin anywhere, and be of a single byte, a few kilobytes would take days to decode.
 """
 
 import json
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, BinaryIO, Literal, get_args
 
 from .errors import DamagedDeltaError
 
 MAGIC = b"roadworthy delta 1\n"
 BLOCK = 4 * 2**20  # bytes of a file in one block; what is in memory at once is a few of them
-LONGEST_HEADER = 16 * 2**20  # bytes: of a file of terabytes
+LONGEST_HEADER = 4 * 2**20  # bytes: of a file of 400 GB; read, one takes some fifty megabytes of memory
+DEEPEST = 4  # deltas that are written, and read, for one file: each of them is decoded on every pull
 
 # As it is; grouped by the place of each byte in its number, and compressed; the same of the XOR with the base.
 How = Literal["raw", "grouped", "xor"]
@@ -50,6 +55,12 @@ def header(sha256: str, size: int, base: str, blocks: list[Block]) -> bytes:
     said = {"sha256": sha256, "size": size, "base": base, "blocks": rows}
     text = json.dumps(said, separators=(",", ":")).encode()
     return MAGIC + len(text).to_bytes(4, "little") + text
+
+
+def spans(delta: Delta) -> frozenset[tuple[int, int]]:
+    """Where each block of the file begins, and its length."""
+    begins = accumulate((block.length for block in delta.blocks), initial=0)
+    return frozenset(zip(begins, (block.length for block in delta.blocks), strict=False))
 
 
 def read_header(stream: BinaryIO, sha256: str) -> Delta:

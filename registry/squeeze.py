@@ -19,7 +19,7 @@ from roadworthy.model_cards.snapshot import WEIGHTS, FileEntry
 
 from . import delta_block, layout
 from .checked import CheckedReader
-from .delta_format import LONGEST_HEADER, Block, header
+from .delta_format import DEEPEST, LONGEST_HEADER, Block, header, spans
 from .delta_plan import plan
 from .delta_stream import read_whole
 from .errors import ExistsError
@@ -27,7 +27,7 @@ from .holding import holding
 from .store import Store
 from .stored import delta_of, open_blob, open_delta
 
-DEEPEST = 4  # deltas that are read for one file: each of them is decoded on every pull
+_Parts = frozenset[tuple[int, int]]
 _SMALLEST = 2**16  # bytes of a file: below, the parts cost more than they save
 _WORTH_IT = 0.9  # of the plain size
 
@@ -69,7 +69,7 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
             store.create(layout.base_key(base, file.sha256), b"")
         if _depth(store, base) >= DEEPEST:
             return None
-        blocks = _encode(whole, file.size, theirs, aside)
+        blocks = _encode(whole, file.size, theirs, _parts(store, base), aside)
         head = header(file.sha256, file.size, base, blocks)
         kept = len(head) + aside.tell()
         if kept > _WORTH_IT * file.size or len(head) > LONGEST_HEADER:
@@ -93,12 +93,12 @@ def _replaced(store: Store, file: FileEntry) -> bool:
     return True
 
 
-def _encode(whole: BinaryIO, size: int, base: BinaryIO, aside: BinaryIO) -> list[Block]:
+def _encode(whole: BinaryIO, size: int, base: BinaryIO, parts: _Parts | None, aside: BinaryIO) -> list[Block]:
     blocks = []
     for span in plan(whole, size, base):
         whole.seek(span.begin)
         data, like = read_whole(whole, span.length), None
-        if span.base is not None:
+        if span.base is not None and (parts is None or (span.base, span.length) in parts):
             base.seek(span.base)
             like = read_whole(base, span.length)
         if like is not None and len(like) != len(data):
@@ -107,6 +107,14 @@ def _encode(whole: BinaryIO, size: int, base: BinaryIO, aside: BinaryIO) -> list
         aside.write(kept)
         blocks.append(Block(len(data), how, span.width, (span.base or 0) if how == "xor" else 0, len(kept)))
     return blocks
+
+
+def _parts(store: Store, base: str) -> _Parts | None:
+    # Of its delta, as in `_depth`.
+    try:
+        return spans(delta_of(store, base))
+    except NotFoundError:
+        return None
 
 
 def _depth(store: Store, sha256: str) -> int:

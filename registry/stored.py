@@ -1,18 +1,16 @@
 """The bytes of a file by their digest, however the store keeps them: whole, or as a delta of another file's."""
 
 import io
+from contextlib import ExitStack
 from typing import BinaryIO
 
 from roadworthy.model_cards.errors import NotFoundError
 
 from . import layout
-from .delta_format import Delta, read_header
+from .delta_format import DEEPEST, Delta, read_header, spans
 from .delta_stream import DeltaStream
 from .errors import DamagedDeltaError
 from .store import CHUNK, Store
-
-# Deltas of deltas that are read; far fewer are written (`squeeze.DEEPEST`), so whatever has more was made to hurt.
-_MOST = 16
 
 
 def open_blob(store: Store, sha256: str) -> BinaryIO:
@@ -22,7 +20,7 @@ def open_blob(store: Store, sha256: str) -> BinaryIO:
         DamagedDeltaError: they are kept as a delta, and it or its base is damaged or missing.
         NotFoundError: they are not here.
     """
-    return _open(store, sha256, 0)
+    return _open(store, sha256, 0)[0]
 
 
 def blob_size(store: Store, sha256: str) -> int:
@@ -48,38 +46,52 @@ def delta_of(store: Store, sha256: str) -> Delta:
         return read_header(kept, sha256)
 
 
-def open_delta(store: Store, sha256: str, depth: int = 0) -> BinaryIO:
+def open_delta(store: Store, sha256: str) -> BinaryIO:
     """The same bytes, made from the delta alone, even where they are kept whole too.
 
     Raises:
         DamagedDeltaError: the delta, or its base, is damaged or missing.
         NotFoundError: there is no delta.
     """
-    kept = store.open(layout.delta_key(sha256))
-    try:
+    return _made(store, sha256, 0)[0]
+
+
+def _made(store: Store, sha256: str, depth: int) -> tuple[BinaryIO, Delta]:
+    with ExitStack() as opened:
+        kept = opened.enter_context(store.open(layout.delta_key(sha256)))
         delta = read_header(kept, sha256)
-        if depth >= _MOST:
+        if depth >= DEEPEST:
             raise DamagedDeltaError(
-                f"{sha256} is a delta of a delta, more than {_MOST} times: nobody writes that in good faith."
+                f"{sha256} is a delta of a delta, more than {DEEPEST} times: nobody writes that in good faith."
             )
         try:
-            base = _open(store, delta.base, depth + 1)
+            base, theirs = _open(store, delta.base, depth + 1)
         except NotFoundError as error:
             raise DamagedDeltaError(
                 f"{sha256} is kept as a delta of {delta.base}, and that is missing. Restore that blob, or publish a "
                 "new version."
             ) from error
-    except BaseException:
-        kept.close()
-        raise
-    return io.BufferedReader(DeltaStream(delta, kept, base), CHUNK)
+        opened.enter_context(base)
+        _check_fit(delta, theirs)
+        opened.pop_all()
+    return io.BufferedReader(DeltaStream(delta, kept, base), CHUNK), delta
 
 
-def _open(store: Store, sha256: str, depth: int) -> BinaryIO:
+def _check_fit(delta: Delta, base: Delta | None) -> None:
+    if base is None:
+        return
+    theirs = spans(base)
+    if not all((block.base, block.length) in theirs for block in delta.blocks if block.how == "xor"):
+        raise DamagedDeltaError(
+            f"the delta of {delta.sha256} is damaged: a block of it is made of parts of blocks of {delta.base}."
+        )
+
+
+def _open(store: Store, sha256: str, depth: int) -> tuple[BinaryIO, Delta | None]:
     try:
-        return store.open(layout.blob_key(sha256))
+        return store.open(layout.blob_key(sha256)), None
     except NotFoundError as missing:
         try:
-            return open_delta(store, sha256, depth)
+            return _made(store, sha256, depth)
         except NotFoundError:
             raise missing from None

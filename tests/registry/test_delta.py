@@ -4,6 +4,7 @@ import hashlib
 import io
 import itertools
 import json
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +22,8 @@ from timm import create_model
 from roadworthy.model_cards.errors import DamagedError, NotFoundError
 from roadworthy.model_cards.snapshot import FileEntry
 from roadworthy.registry import FolderStore, MemoryStore, Store, delta_block, layout
-from roadworthy.registry.delta_format import MAGIC, Block, header, read_header
-from roadworthy.registry.squeeze import DEEPEST, squeeze
+from roadworthy.registry.delta_format import BLOCK, DEEPEST, LONGEST_HEADER, MAGIC, Block, header, read_header
+from roadworthy.registry.squeeze import squeeze
 from roadworthy.registry.stored import blob_size, delta_of, open_blob, open_delta
 
 
@@ -296,6 +297,41 @@ def test_a_block_makes_no_more_than_it_says() -> None:
             delta_block.make("xor", kept, bytes(4), 4, 1)
     with pytest.raises(DamagedError, match="the base is damaged"):
         delta_block.make("xor", zstandard.ZstdCompressor().compress(bytes(4)), b"123", 4, 1)
+
+
+def test_a_chain_that_takes_days_to_decode_is_refused(store: Store) -> None:
+    """Few bytes that jump between two blocks of the base, whose blocks are made of few bytes that jump."""
+    piece, whole = (zstandard.ZstdCompressor().compress(bytes(size)) for size in (32, BLOCK))
+    rest = zstandard.ZstdCompressor().compress(bytes(BLOCK - 640))
+    jumping = [Block(32, "xor", 1, at % 2 * BLOCK, len(piece)) for at in range(20)]
+    jumps = (
+        [*jumping, Block(BLOCK - 640, "grouped", 1, 0, len(rest)), Block(BLOCK, "grouped", 1, 0, len(whole))],
+        piece * 20 + rest + whole,
+    )
+    straight = ([Block(BLOCK, "xor", 1, 0, len(whole))] * 2, whole * 2)
+    names = [f"{number:064x}" for number in range(5)]
+    for (one, base), (blocks, data) in zip(itertools.pairwise(names), itertools.cycle((jumps, straight)), strict=False):
+        store.create(layout.delta_key(one), header(one, 2 * BLOCK, base, blocks) + data)
+    store.create(layout.blob_key(names[-1]), bytes(2 * BLOCK))
+    with pytest.raises(DamagedError, match="a block of it is made of parts of blocks"):
+        open_blob(store, names[0])
+
+
+@pytest.mark.slow
+def test_what_headers_say_takes_bounded_memory() -> None:
+    """As many blocks as go into a header, in each delta of a chain."""
+    store = MemoryStore()
+    count = LONGEST_HEADER // len('[1,"raw",1,0,1],') - 100
+    names = [f"{number:064x}" for number in range(DEEPEST + 1)]
+    for one, base in itertools.pairwise(names):
+        store.create(layout.delta_key(one), header(one, count, base, [Block(1, "raw", 1, 0, 1)] * count))
+    store.create(layout.blob_key(names[-1]), b"x")
+    tracemalloc.start()
+    try:
+        open_blob(store, names[0]).close()
+        assert tracemalloc.get_traced_memory()[1] < 300e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_ring_of_deltas_ends(store: Store) -> None:
