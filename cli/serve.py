@@ -73,6 +73,10 @@ def serve(
         limits=Limits(per_second=rate, burst=10 * rate, body=max_body * 1_000_000_000),
     )
     opened = open_registry(registry)
+    if opened.location.startswith(("http://", "https://")):
+        raise InputError(
+            f"{opened.location} is a server's already. Expected a folder, or a bucket: s3://bucket/prefix."
+        )
     run(opened, settings, ready=lambda: _greet(opened.location, settings))
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from roadworthy.model_cards.errors import DamagedError, StorageError
+from roadworthy.model_cards.errors import DamagedError, NotFoundError, StorageError
 
 from .folder_store import explain
 
@@ -99,6 +99,11 @@ def verify_audit_log(file: Path) -> Head:
                         f"found {said['previous']}. Lines are missing or were moved."
                     )
                 previous = said["sha256"]
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"no server has kept a log in {file}: it begins with the first write over HTTP. Expected the file that "
+            "`roadworthy serve --audit-log` names."
+        ) from None
     except OSError as error:
         raise StorageError(f"cannot read {file}: {error.strerror}.") from error
     return Head(lines=number, sha256=previous)

@@ -226,6 +226,7 @@ def test_publish_may_ask_for_a_stricter_gate(roadworthy: Command, place: Place) 
     assert "there is no parent that answered the same examples" in answer.json["reasons"][0]
 
 
+@pytest.mark.slow
 def test_diff_tells_figures_tensors_and_configuration(roadworthy: Command, place: Place) -> None:
     """A fine-tune beside itself, and beside the draft that it started from."""
     same = roadworthy("diff", "team/xrays@1.0.0", place.run, "--json")

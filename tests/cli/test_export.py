@@ -8,6 +8,7 @@ import pytest
 from .conftest import Command, Place
 
 
+@pytest.mark.slow
 def test_export_answers_and_plain_onnxruntime_opens_it(roadworthy: Command, place: Place, tmp_path: Path) -> None:
     """Metric, target, agreement and files; any number of images at once; and its audit sees a changed file."""
     answer = roadworthy(

@@ -120,7 +120,7 @@ def tls(folder: Path) -> tuple[Path, Path]:
 
 
 def test_what_cannot_be_served(run: Run) -> None:
-    """A port in use, and half of TLS: a sentence and an exit code, no traceback."""
+    """A port in use, half of TLS, another server; no log yet: a sentence and an exit code, no traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -131,6 +131,12 @@ def test_what_cannot_be_served(run: Run) -> None:
     done = run("serve", "--tls-cert", "nothing.pem")
     assert done.returncode == 2
     assert "together" in done.stderr
+    done = run("serve", "--registry", "http://127.0.0.1:9")
+    assert done.returncode == 2
+    assert "is a server's already" in done.stderr
+    done = run("log", "verify")
+    assert done.returncode == 3
+    assert "begins with the first write" in done.stderr
 
 
 def test_tokens(run: Run) -> None:

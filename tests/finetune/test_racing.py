@@ -14,6 +14,7 @@ from roadworthy.model_cards.clocks import parse, read
 from .conftest import Lay
 
 
+@pytest.mark.slow
 def test_a_race(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
     """Same start, data and target; each contender its own recipe; table, picture and page from their logs."""
     data, out = lay(), tmp_path / "race"

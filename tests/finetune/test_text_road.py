@@ -60,6 +60,7 @@ def test_what_the_certificate_says_of_texts(parent: Verified) -> None:
     assert "library_name: transformers" in (parent.snapshot / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_child_keeps_its_parents_head(parent: Verified, data: Path, tmp_path: Path) -> None:
     """The same classes: no new head is fitted, and both are compared on the same texts."""
     finetune(parent.snapshot, data=data, out=tmp_path / "run", epochs=1, reference="team/first@1.0.0")

@@ -86,6 +86,7 @@ def test_equal_versions_give_equal_bytes(registry: Registry, file: Path, keys: A
     assert set(listed) == set(open_bundle(file).store.list(""))
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_is_found(file: Path, island: Registry, keys: Any) -> None:
     """Wherever it is; nothing of the version is visible then."""
     content = file.read_bytes()

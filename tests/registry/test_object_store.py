@@ -37,8 +37,8 @@ from . import s3_servers
 from .remote.conftest import Wire
 from .s3_servers import Server
 from .test_kill import PUBLISH as ENDLESS
-from .test_publish import PUBLISH
 from .test_store import Failing, Stream
+from .two_publishers import at_once
 
 # Creates a long file from zeros that nobody holds, reads it back, and says how much memory that took, in KiB.
 LONG = """
@@ -111,23 +111,7 @@ def test_of_two_processes_that_publish_one_version_exactly_one_wins(
     folders = [candidate(f"candidate{number}", seed=number, size=500_000) for number in range(2)]
     registry = open_registry(location)
     for version in ("1.0.0", "1.0.1"):
-        publishers = [
-            subprocess.Popen(
-                [sys.executable, "-c", PUBLISH, location, str(folder), f"demo/x@{version}"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for folder in folders
-        ]
-        for publisher in publishers:
-            assert publisher.stdout is not None
-            assert publisher.stdout.readline() == "ready\n"
-        for publisher in publishers:
-            assert publisher.stdin is not None
-            publisher.stdin.close()
-            publisher.stdin = None
-        said = sorted(publisher.communicate()[0] for publisher in publishers)
+        said = at_once(location, folders, f"demo/x@{version}")
         assert said[0].startswith(f"lost demo/x@{version} exists")
         assert said[1] == f"won {registry.resolve(f'demo/x@{version}').commit}\n"
         assert audit(pull(registry, f"demo/x@{version}", keys=keys, to=tmp_path / version), keys).ok

@@ -1,8 +1,6 @@
 """Publishing: the gate, exclusive versions, and bytes that must not change under way."""
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +19,9 @@ from roadworthy.registry import (
     trusted_keys,
 )
 
+from .two_publishers import at_once
+
 # Publishes a folder at the moment its standard input is closed; prints who won.
-PUBLISH = """
-import sys
-from pathlib import Path
-from roadworthy.model_cards.errors import CheckError
-from roadworthy.registry import open_registry, publish, trusted_keys
-root, folder, reference = sys.argv[1:]
-registry, keys = open_registry(root), trusted_keys()
-print("ready", flush=True)
-sys.stdin.read()
-try:
-    print("won", publish(registry, Path(folder), reference, keys=keys).manifest.commit)
-except CheckError as error:
-    print("lost", error)
-"""
 
 
 def test_a_certified_candidate_becomes_a_version(registry: Registry, candidate: Any, keys: Any) -> None:
@@ -77,23 +63,7 @@ def test_of_two_processes_that_publish_one_version_exactly_one_wins(
     """The loser is told why, and what was published is the winner's as a whole."""
     folders = [candidate(f"candidate{number}", seed=number, size=500_000) for number in range(2)]
     for version in ("1.0.0", "1.0.1", "1.0.2"):
-        publishers = [
-            subprocess.Popen(
-                [sys.executable, "-c", PUBLISH, registry.location, str(folder), f"demo/x@{version}"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for folder in folders
-        ]
-        for publisher in publishers:
-            assert publisher.stdout is not None
-            assert publisher.stdout.readline() == "ready\n"
-        for publisher in publishers:
-            assert publisher.stdin is not None
-            publisher.stdin.close()
-            publisher.stdin = None
-        said = sorted(publisher.communicate()[0] for publisher in publishers)
+        said = at_once(registry.location, folders, f"demo/x@{version}")
         assert said[0].startswith(f"lost demo/x@{version} exists")
         assert said[1] == f"won {registry.resolve(f'demo/x@{version}').commit}\n"
         assert audit(pull(registry, f"demo/x@{version}", keys=keys, to=tmp_path / version), keys).ok

@@ -22,6 +22,7 @@ from roadworthy.registry import (
     attestations,
     audit_log,
     audit_registry,
+    home,
     import_draft,
     layout,
     performance,
@@ -123,6 +124,23 @@ def test_who_skips_the_checks_here_meets_them_there(remote: Registry, registry: 
     assert "extra.bin" in told
     assert "0.9" in told
     assert list(registry.store.list("versions/")) == []
+
+
+def test_the_servers_policy_holds_whatever_the_publishers_is(
+    remote: Registry, registry: Registry, candidate: Any, keys: Any
+) -> None:
+    """A publisher who asks for none sends it all the same, and is told what the server's asks for."""
+    folder = candidate()
+    rule = 'schema = "roadworthy/policy/1"\n[[rule]]\nnamespace = "demo"\nmin_n = 101\n'
+    (home() / "policy.toml").write_text(rule)
+    with pytest.raises(CheckError) as refused:
+        publish(remote, folder, "demo/x@1.0.0", keys=keys, policy=None)
+    (reason,) = refused.value.reasons
+    assert "101" in reason
+    assert "100" in reason
+    assert list(registry.store.list("versions/")) == []
+    (home() / "policy.toml").write_text(rule.replace("101", "100"))
+    publish(remote, folder, "demo/x@1.0.0", keys=keys, policy=None)
 
 
 def test_a_version_that_exists_is_refused(remote: Registry, registry: Registry, candidate: Any, keys: Any) -> None:
