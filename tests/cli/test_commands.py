@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from roadworthy.model_cards.snapshot import sha256_of
 
 from .conftest import Command, Place
