@@ -85,6 +85,7 @@ def main() -> None:
         parser.error("less is for trying things out: give --results DIR too")
     size = int(asked.gib * 2**30)
     load = [round(os.getloadavg()[0], 2)]
+    asked.results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=asked.results if asked.results.resolve() != RESULTS else None) as folder:
         root = Path(folder)
         os.environ["ROADWORTHY_HOME"] = str(root / "home")
@@ -100,7 +101,6 @@ def main() -> None:
         "bytes": size,
         "seconds": {"pull": pulls, "publish": publications},
     }
-    asked.results.mkdir(parents=True, exist_ok=True)
     (asked.results / "pull-speed.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     (asked.results / "pull-speed.md").write_text(as_markdown(document), encoding="utf-8")
     print(as_markdown(document))

@@ -12,8 +12,10 @@ from roadworthy.model_cards.errors import InputError
 from .chunks import HEADER, read_header, unpack
 from .hashes import Tree, hash_chunk, to_text
 
-LARGEST = 64 * 2**20  # bytes of a xorb, as it is sent
 _MOST_CHUNKS = 8 * 1024  # the reference implementation's own bound
+# Bytes of a xorb, as it is sent. The specification says 64 MiB; stock clients count those before the chunks get their
+# headers, and send more where nothing could be compressed.
+LARGEST = 64 * 2**20 + HEADER * _MOST_CHUNKS
 _ENTRY = struct.Struct("<32sIII")
 _BLOCK = 2**20  # bytes read at once: from an object store every reading is a request
 

@@ -98,7 +98,7 @@ def test_names_and_lengths(serving: Serving) -> None:
     url = f"{serving.cas}/v1/xorbs/default/{build.spelled(XORB.hash)}"
     assert httpx.post(url, content=iter([XORB.body]), headers=headers).status_code == 411
     xorb = f"/xet/v1/xorbs/default/{build.spelled(XORB.hash)}"
-    for path, length in ((xorb, 2**26 + 1), ("/xet/v1/shards", 2**26 + 1), ("/xet/v2/shards", 10**12)):
+    for path, length in ((xorb, 2**26 + 2**16 + 1), ("/xet/v1/shards", 2**26 + 1), ("/xet/v2/shards", 10**12)):
         with closing(http.client.HTTPConnection(serving.url.removeprefix("http://"), timeout=60)) as connection:
             connection.request("POST", path, headers=headers | {"Content-Length": str(length)})
             assert connection.getresponse().status == 413

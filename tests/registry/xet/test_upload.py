@@ -66,6 +66,15 @@ def test_a_file_of_several_xorbs(serving: Serving, tmp_path: Path) -> None:
     assert len(serving.xorbs()) > 1
 
 
+def test_a_full_xorb_of_what_cannot_be_compressed(serving: Serving, tmp_path: Path) -> None:
+    """The client fills a xorb with 64 MiB of chunks, and then there are their headers."""
+    data = np.random.default_rng(3).bytes(64 * 2**20)
+    (file,) = write(tmp_path, full=data)
+    serving.upload(file)
+    assert serving.blobs() == {hashlib.sha256(data).hexdigest(): data}
+    assert max(map(serving.registry.store.size, serving.xorbs())) > 64 * 2**20
+
+
 def test_several_clients_at_once(serving: Serving, tmp_path: Path) -> None:
     """Each with a cache of its own, all with the same files: each is done, and one of each is stored."""
     contents = {"weights": FLOATS, "noise": NOISE}
