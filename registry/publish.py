@@ -5,7 +5,7 @@ blobs that were already stored are taken up by the next attempt.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,6 +56,7 @@ def publish(
     model_key: Path | None = None,
     allow_revoked: bool = False,
     files: Sequence[FileEntry] | None = None,
+    arrived: Container[str] = frozenset(),
     progress: Progress | None = None,
 ) -> Published:
     """Publishes the certified snapshot in ``folder`` as the version ``reference``.
@@ -66,7 +67,8 @@ def publish(
     for yet, but for an ``alias`` other than ``latest`` (`promote`). ``model_key``: an elliptic-curve private key (PEM),
     with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first. What comes from
     a revoked parent is refused but with ``allow_revoked``. ``files``: what is said to lie in the folder; it is hashed
-    when it is stored, and another file is refused then.
+    when it is stored, and another file is refused then. ``arrived``: digests of what the caller has just hashed into
+    the registry.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -111,7 +113,7 @@ def publish(
         return Published(reference=wanted, manifest=registry.resolve(wanted), moved=moved, checks=checks)
     data = manifest.dump(made)
     with holding(registry.store, {file.sha256 for file in made.files}):
-        store_files(registry, folder, made, progress)
+        store_files(registry, folder, made, progress, arrived=arrived)
         key = layout.key("versions", wanted.namespace, wanted.name, wanted.selector)
         log.announce(registry.store, "publish", wanted, key, data, certificate_sha256=made.certificate_sha256)
         try:
@@ -131,12 +133,13 @@ def import_draft(
     *,
     note: Mapping[str, str] | None = None,
     files: Sequence[FileEntry] | None = None,
+    arrived: Container[str] = frozenset(),
     progress: Progress | None = None,
 ) -> Reference:
     """Stores the snapshot in ``folder`` as the newest uncertified draft of a model, ``namespace/name@main``.
 
     ``note`` is what its upstream says of it (source, claim, licence): kept, shown as not verified, and part of
-    the draft's digest. ``files`` as in `publish`.
+    the draft's digest. ``files`` and ``arrived`` as in `publish`.
 
     Raises:
         CheckError: a file that may not be stored (``reasons``), or that changed meanwhile.
@@ -168,7 +171,7 @@ def import_draft(
         return made.reference
     data = manifest.dump(made)
     with holding(registry.store, {file.sha256 for file in made.files}):
-        store_files(registry, folder, made, progress)
+        store_files(registry, folder, made, progress, arrived=arrived)
         _append_draft(registry, asked, data)
     return made.reference
 

@@ -49,6 +49,7 @@ from roadworthy.registry.stored import blob_size, open_blob
 
 from .access import Access, Role
 from .answers import Refused, header_text, refusal
+from .arrived import Arrived
 from .body import BodySource, read_body
 from .laid_out import laid_out
 from .sending import stored
@@ -64,7 +65,7 @@ Answer = Callable[[Request], Response]
 
 def routes(registry: Registry, access: Access) -> list[Route]:
     """The endpoints of above."""
-    store, visible = registry.store, Visible(registry, access)
+    store, visible, arrived = registry.store, Visible(registry, access), Arrived()
 
     def read(request: Request) -> Response:
         access.require(request, "read")
@@ -106,6 +107,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
         sent = CheckedReader(BodySource(request, file.size), file, f"what was sent as {sha256}")  # type: ignore[arg-type]
         with suppress(ExistsError):
             store.create(layout.blob_key(sha256), sent)
+            arrived.add(sha256)
         while sent.read():
             pass  # it was here already; who has the bytes may use it
         visible.sent(request, sha256)
@@ -130,6 +132,7 @@ def routes(registry: Registry, access: Access) -> list[Route]:
                 keys=trusted_keys(),
                 alias=alias,
                 files=files,
+                arrived=arrived.take(file.sha256 for file in files),
                 allow_revoked=said.get("allow_revoked") is True,
             )
         visible.forget(request, (file.sha256 for file in files))
@@ -144,7 +147,14 @@ def routes(registry: Registry, access: Access) -> list[Route]:
             raise InputError("cannot read the note. Expected text by name.")
         files = _files(request, said)
         with acting_as(caller.name), laid_out(store, files) as folder:
-            made = import_draft(registry, folder, wanted, note=note, files=files)
+            made = import_draft(
+                registry,
+                folder,
+                wanted,
+                note=note,
+                files=files,
+                arrived=arrived.take(file.sha256 for file in files),
+            )
         visible.forget(request, (file.sha256 for file in files))
         return JSONResponse({"reference": str(made)}, 201)
 

@@ -12,7 +12,7 @@ from tests.registry.test_performance import measured as record_of
 from roadworthy.model_cards import audit
 from roadworthy.model_cards.envelope import seal
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, StorageError
-from roadworthy.model_cards.snapshot import list_files
+from roadworthy.model_cards.snapshot import entry_of, list_files
 from roadworthy.registry import (
     Manifest,
     Registry,
@@ -35,6 +35,7 @@ from roadworthy.registry import (
     signing_key,
     trusted_keys,
 )
+from roadworthy.registry.folder_store import FolderStore
 from roadworthy.registry.http_store import HttpStore
 
 
@@ -91,6 +92,33 @@ def test_what_the_server_has_is_not_sent_again(
     up.clear()
     publish(there, candidate("b", size=2_500_000, right=96), "demo/x@1.1.0", keys=keys)
     assert sum(up) < 200_000
+
+
+def test_what_was_hashed_when_it_came_is_not_hashed_twice(
+    remote: Registry, registry: Registry, candidate: Any, keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But whatever lay there before is: a version does not come to rest on a blob that was damaged since."""
+    opened: list[str] = []
+    openly = FolderStore.open
+
+    def spy(store: FolderStore, key: str) -> Any:
+        opened.append(key)
+        return openly(store, key)
+
+    monkeypatch.setattr(FolderStore, "open", spy)
+    folder = candidate("a", size=2_500_000)
+    weights = layout.blob_key(entry_of(folder / "model.safetensors", "model.safetensors").sha256)
+    publish(remote, folder, "demo/x@1.0.0", keys=keys)
+    assert weights not in opened
+    assert isinstance(registry.store, FolderStore)
+    stored = registry.store.root / weights
+    stored.chmod(0o644)
+    with stored.open("r+b") as file:
+        file.seek(2_000_000)
+        file.write(b"!")
+    with pytest.raises(DamagedError, match="delete that blob, then publish again"):
+        publish(remote, candidate("b", size=2_500_000, right=96), "demo/x@1.1.0", keys=keys)
+    assert weights in opened
 
 
 def test_the_server_refuses_for_all_its_reasons(
