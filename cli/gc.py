@@ -26,14 +26,18 @@ def gc(
 
     from roadworthy.registry import open_registry, sweep
 
-    from .output import emit
+    from .output import emit, progress
 
-    done = sweep(open_registry(registry), grace=timedelta(hours=hours), dry_run=dry_run)
+    with progress() as report:
+        done = sweep(open_registry(registry), grace=timedelta(hours=hours), dry_run=dry_run, progress=report)
     if json:
         emit({"ok": True, "dry_run": dry_run, **asdict(done)})
         return
     would = "would be removed" if dry_run else "removed"
     typer.echo(f"{done.removed:,} files {would} ({done.removed_bytes / 1e6:,.1f} MB); {done.reached:,} are reached")
+    if done.cleared:
+        cleared = "would be cleared" if dry_run else "cleared"
+        typer.echo(f"{done.cleared:,} parts and notes of uploads that nobody ended for a week {cleared}")
     if done.waiting:
         typer.echo(
             f"{done.waiting:,} files ({done.waiting_bytes / 1e6:,.1f} MB) are reached by nothing, for less than "

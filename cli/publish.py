@@ -52,6 +52,7 @@ def publish(
                 model_key=model_sig,
                 allow_revoked=allow_revoked,
                 progress=bytes_report(report, f"publishing {reference} (MB)"),
+                squeezing=bytes_report(report, "keeping its weights as a delta of their parent's (MB)"),
             )
     except CheckError as error:
         if json:

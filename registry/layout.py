@@ -14,9 +14,9 @@
       repos/<namespace>/<name>.json                            a Hub client created it; it may still be empty
       branches/<namespace>/<name>/<branch>/<00000001>.json     manifest of a draft on another branch than main
       tags/<namespace>/<name>/<tag>.json                       a Hub client's own name for a commit; never a version's
-      uploads/<upload>/<00000001>                              part of a large file on its way in
+      uploads/<upload>/<00000001>                              part of a large file on its way in; swept after a week
       sent/<caller, 32 hex>/<64 hex>                           who is publishing has had these bytes, until a manifest
-                                                               lists them (`server/visible.py`)
+                                                               lists them (`server/visible.py`); swept after a week
       revocations/<namespace>/<name>/<x.y.z>/<00000001>.json   a signed word that the version is revoked, or no longer
       log/<00000001>.json                                      one entry of the registry's log, naming the one before
       xorbs/<yyyymmdd>/<64 hex>                                what Xet clients sent on a day, cleared after weeks;

@@ -58,6 +58,7 @@ def publish(
     files: Sequence[FileEntry] | None = None,
     arrived: Container[str] = frozenset(),
     progress: Progress | None = None,
+    squeezing: Progress | None = None,
 ) -> Published:
     """Publishes the certified snapshot in ``folder`` as the version ``reference``.
 
@@ -68,7 +69,8 @@ def publish(
     with which a ``model.sig`` for OpenSSF's tools is put into the folder, and into the version, first. What comes from
     a revoked parent is refused but with ``allow_revoked``. ``files``: what is said to lie in the folder; it is hashed
     when it is stored, and another file is refused then. ``arrived``: digests of what the caller has just hashed into
-    the registry.
+    the registry. ``progress`` counts the bytes that are stored; ``squeezing``, after them, those of weights that are
+    kept as a delta of their parent's, in a registry on this machine.
 
     Raises:
         CheckError: the gate refused, or the policy is not met (its ``reasons`` say why), the version exists, or a
@@ -122,7 +124,7 @@ def publish(
             _refuse_existing(registry, wanted, version)
             raise
     moved = _move_aliases(registry, wanted, version, alias)
-    squeeze_weights(registry.store, made.files, certificate)
+    squeeze_weights(registry.store, made.files, certificate, squeezing)
     return Published(reference=wanted, manifest=made, moved=moved, checks=outcome.checks)
 
 

@@ -18,7 +18,7 @@ from roadworthy.model_cards.errors import NotFoundError, StorageError
 from roadworthy.model_cards.snapshot import WEIGHTS, FileEntry
 
 from . import delta_block, layout
-from .checked import CheckedReader
+from .checked import CheckedReader, Passed
 from .delta_format import DEEPEST, LONGEST_HEADER, Block, header, spans
 from .delta_plan import plan
 from .delta_stream import read_whole
@@ -26,26 +26,29 @@ from .errors import ExistsError
 from .holding import holding
 from .store import Store
 from .stored import delta_of, open_blob, open_delta
+from .storing import Progress
 
 _Parts = frozenset[tuple[int, int]]
 _SMALLEST = 2**16  # bytes of a file: below, the parts cost more than they save
 _WORTH_IT = 0.9  # of the plain size
 
 
-def squeeze_weights(store: Store, files: Sequence[FileEntry], certificate: Certificate) -> None:
+def squeeze_weights(
+    store: Store, files: Sequence[FileEntry], certificate: Certificate, progress: Progress | None = None
+) -> None:
     """Squeezes a new version's weights against those that its training started from, where these are stored.
 
-    What goes wrong goes unsaid, a full disk for temporary files too: the version is there, whole, and only takes more
-    room.
+    ``progress`` counts the bytes of the weights. What goes wrong goes unsaid, a full disk for temporary files too: the
+    version is there, whole, and only takes more room.
     """
     base = certificate.claim.start.weights_sha256
     for file in files:
         if base is not None and file.path == WEIGHTS:
             with suppress(StorageError, OSError):
-                squeeze(store, file, base)
+                squeeze(store, file, base, progress)
 
 
-def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
+def squeeze(store: Store, file: FileEntry, base: str, progress: Progress | None = None) -> int | None:
     """Keeps ``file`` as a delta of the file with the digest ``base``, if that is smaller, and says in how many bytes.
 
     ``None``: it stays as it is.
@@ -57,6 +60,7 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
     """
     if file.size < _SMALLEST or base == file.sha256 or _is_base(store, file.sha256):
         return None
+    passed = _halves(file.size, progress)
     with ExitStack() as opened:
         opened.enter_context(holding(store, {base, file.sha256}))
         try:
@@ -69,7 +73,7 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
             store.create(layout.base_key(base, file.sha256), b"")
         if _depth(store, base) >= DEEPEST:
             return None
-        blocks = _encode(whole, file.size, theirs, _parts(store, base), aside)
+        blocks = _encode(whole, file.size, theirs, _parts(store, base), aside, passed)
         head = header(file.sha256, file.size, base, blocks)
         kept = len(head) + aside.tell()
         if kept > _WORTH_IT * file.size or len(head) > LONGEST_HEADER:
@@ -77,13 +81,26 @@ def squeeze(store: Store, file: FileEntry, base: str) -> int | None:
         aside.seek(0)
         with suppress(ExistsError):  # another publisher of the same bytes was faster
             store.create(layout.delta_key(file.sha256), _Joined(head, aside, kept))
-        return kept if _replaced(store, file) else None
+        return kept if _replaced(store, file, passed) else None
 
 
-def _replaced(store: Store, file: FileEntry) -> bool:
+def _halves(size: int, progress: Progress | None) -> Passed:
+    # The file passes twice: when it is squeezed, and when what its delta makes is held against its digest.
+    done = 0
+
+    def passed(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done // 2, size)
+
+    return passed
+
+
+def _replaced(store: Store, file: FileEntry, passed: Passed) -> bool:
     """Removes the file where its delta makes it, bit by bit."""
     with open_delta(store, file.sha256) as made:
-        reader = CheckedReader(made, file, f"what the delta of {file.path} makes")
+        reader = CheckedReader(made, file, f"what the delta of {file.path} makes", passed)
         while reader.read():
             pass
     if _is_base(store, file.sha256):  # somebody has taken it for one meanwhile, and counted on it as it is
@@ -93,7 +110,9 @@ def _replaced(store: Store, file: FileEntry) -> bool:
     return True
 
 
-def _encode(whole: BinaryIO, size: int, base: BinaryIO, parts: _Parts | None, aside: BinaryIO) -> list[Block]:
+def _encode(
+    whole: BinaryIO, size: int, base: BinaryIO, parts: _Parts | None, aside: BinaryIO, passed: Passed
+) -> list[Block]:
     blocks = []
     for span in plan(whole, size, base):
         whole.seek(span.begin)
@@ -106,6 +125,7 @@ def _encode(whole: BinaryIO, size: int, base: BinaryIO, parts: _Parts | None, as
         how, kept = delta_block.keep(data, like, span.width)
         aside.write(kept)
         blocks.append(Block(len(data), how, span.width, (span.base or 0) if how == "xor" else 0, len(kept)))
+        passed(len(data))
     return blocks
 
 

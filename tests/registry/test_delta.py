@@ -83,8 +83,10 @@ def test_trained_weights_take_less_room_and_are_the_same(
 ) -> None:
     """Whole, in pieces, from any place on."""
     base, child = put(store, cast(trained[0], dtype)), put(store, data := cast(trained[1][0], dtype))
-    kept = squeeze(store, child, base.sha256)
+    told: list[tuple[int, int]] = []
+    kept = squeeze(store, child, base.sha256, lambda *said: told.append(said))
     assert kept is not None
+    assert (told[-1], told) == ((child.size, child.size), sorted(told))
     assert kept == store.size(layout.delta_key(child.sha256)) < 0.9 * child.size
     assert not is_whole(store, child)
     assert read(store, child) == data

@@ -226,6 +226,37 @@ def test_a_sweep_that_was_killed_holds_nobody_up_for_ever(
     assert list(registry.store.list(holding.SWEEPS)) == list(registry.store.list(holding.HOLDS)) == []
 
 
+def test_what_uploads_left_goes_after_a_week(registry: Registry) -> None:
+    """Parts of files that never became whole, and notes of who sent what, from the day on that a look saw them."""
+    left = ["sent/" + "0" * 32 + "/" + "1" * 64, "uploads/" + "2" * 64 + "/00000001"]
+    for key in left:
+        registry.store.create(key, b"")
+    for days in (0, 1, 6):
+        assert _swept(registry, later=days * DAY).cleared == 0
+    late = "uploads/" + "3" * 64 + "/00000001"
+    registry.store.create(late, b"")
+    dry = sweep(registry, dry_run=True, now=lambda: datetime.now(UTC) + 7 * DAY)
+    assert dry.cleared == 2
+    assert set(left) < set(registry.store.list(""))
+    assert _swept(registry, later=7 * DAY).cleared == 2
+    assert [key for key in registry.store.list("") if not key.startswith("sweeping/")] == [late]
+
+
+def test_it_says_how_far_it_is(registry: Registry, orphans: Path) -> None:
+    """Of reading what versions and drafts list, and of removing."""
+    import_draft(registry, orphans, "demo/y")
+    import_draft(registry, orphans, "demo/z")
+    told: list[tuple[str, int, int]] = []
+    sweep(registry, progress=lambda *said: told.append(said))
+    assert told == [("reading manifests", 1, 2), ("reading manifests", 2, 2)]
+    for name in "yz":
+        registry.store.delete(layout.key("drafts", "demo", name, 1))
+    _swept(registry, later=timedelta())
+    told.clear()
+    sweep(registry, now=lambda: datetime.now(UTC) + DAY, progress=lambda *said: told.append(said))
+    assert told == [("removing files", 1, 2), ("removing files", 2, 2)]
+
+
 def test_of_two_sweeps_one_ends(registry: Registry, orphans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it removes anything."""
     created = registry.store.create
