@@ -1,11 +1,13 @@
 """What `roadworthy serve` withstands: memory under a large file, and five minutes of pulls, pushes and kills.
 
     python benchmarks/serve.py memory              # 10 GB up and down; the server's memory stays under 300 MB
-    python benchmarks/serve.py storm               # 64 clients pull, 8 push; ten kills; nothing lost, nothing partial
+    python benchmarks/serve.py storm               # 64 clients pull, 8 publish; ten kills; nothing lost, nothing partial
 
 ``memory`` sends one safetensors file by git-lfs, commits it and gets it back, checked. ``storm`` kills the
-server with SIGKILL and starts it again. Afterwards every commit that was answered must be in the history with its own
-file, every body that a client took for whole must have had the right digest, and the log of writes must be one chain.
+server with SIGKILL and starts it again. Half of who publishes pushes drafts as stock clients do, half publishes certified
+versions through the gate; of who pulls likewise. Afterwards every commit that was answered must be in the history with
+its own file, every version that was answered must be there and all versions must pass the audit, every body that a
+client took for whole must have had the right digest, and both logs must be chains.
 """
 
 import argparse
@@ -21,18 +23,31 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 
-from roadworthy.registry import create_token, verify_audit_log
+from roadworthy.model_cards.errors import StorageError
+from roadworthy.registry import (
+    Registry,
+    audit_registry,
+    create_token,
+    open_registry,
+    publish,
+    pull,
+    trusted_keys,
+    verify_audit_log,
+)
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE / "tts"))
+sys.path += [str(HERE), str(HERE / "tts")]
+from audit import real_snapshot  # noqa: E402
 from document import machine  # noqa: E402
+from pull_speed import grown  # noqa: E402
 
 CHUNK = 2**20
 WANTED = 300  # MB of memory
@@ -50,6 +65,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=HERE / "results", help="where to write")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["ROADWORTHY_HOME"] = str(
+            Path(folder) / "home"
+        )  # one of the server and its clients: they trust a key
         server = Server(Path(folder))
         server.start()
         try:
@@ -78,9 +96,8 @@ class Server:
         """Starts it, and waits until it answers."""
         command = [sys.executable, "-m", "roadworthy.cli.main", "serve", "--port", str(self.port), "--rate", "100000"]
         registry = ["--registry", str(self.root / "registry")]
-        environment = {**os.environ, "ROADWORTHY_HOME": str(self.root / "home")}
         with (self.root / "server.txt").open("ab") as log:
-            self.process = subprocess.Popen([*command, *registry], env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*command, *registry], stdout=log, stderr=log)
         while True:
             try:
                 httpx.get(f"{self.url}/api/models")
@@ -195,45 +212,29 @@ def push(client: httpx.Client, name: str, *steps: dict[str, Any]) -> str:
 def storm(server: Server, asked: argparse.Namespace) -> dict[str, Any]:
     """Counts of what was done, and what was lost, partial or wrong: nothing may be."""
     counts: Counter[str] = Counter()
-    answered: dict[str, list[tuple[str, str]]] = {f"m{n}": [] for n in range(asked.publishers)}
-    over, wrong = threading.Event(), []
-    with server.client() as client:
-        for name in answered:
-            client.post("/api/repos/create", json={"name": name, "organization": "team"}).raise_for_status()
-            push(client, name, small("0.txt", name))
+    over = threading.Event()
+    os.environ["ROADWORTHY_TOKEN"] = server.token
+    drafts = Drafts(server, counts, [f"m{n}" for n in range(asked.publishers // 2)])
+    versions = Versions(server, counts, [f"v{n}" for n in range(asked.publishers - asked.publishers // 2)])
 
-    def publish(name: str) -> None:
+    def repeat(what: str, once: Callable[[int], None]) -> None:
         number = 0
         while not over.is_set():
             number += 1
             try:
-                with server.client() as client:
-                    path = f"{number}.txt"
-                    commit = push(client, name, small(path, f"{name} {number}" * 20_000))
-                    answered[name].append((commit, path))
-                    counts["pushed"] += 1
-            except (httpx.TransportError, httpx.HTTPStatusError) as error:
-                counts[f"push: {type(error).__name__}"] += 1
+                once(number)
+                counts[what] += 1
+            except (httpx.TransportError, httpx.HTTPStatusError, StorageError) as error:
+                counts[f"{what}, not: {type(error).__name__}"] += 1
                 time.sleep(0.1)
 
-    def pull(seed: int) -> None:
-        dice = random.Random(seed)
-        while not over.is_set():
-            name = dice.choice(list(answered))
-            try:
-                with server.client() as client:
-                    tree = client.get(f"/api/models/team/{name}/tree/main").raise_for_status().json()
-                    entry = dice.choice(tree)
-                    said = client.get(f"/team/{name}/resolve/main/{entry['path']}").raise_for_status()
-                    if hashlib.sha1(b"blob %d\0" % len(said.content) + said.content).hexdigest() != entry["oid"]:
-                        wrong.append(entry["path"])
-                    counts["pulled"] += 1
-            except (httpx.TransportError, httpx.HTTPStatusError) as error:
-                counts[f"pull: {type(error).__name__}"] += 1
-                time.sleep(0.1)
-
-    workers = [threading.Thread(target=publish, args=(name,)) for name in answered]
-    workers += [threading.Thread(target=pull, args=(seed,)) for seed in range(asked.clients)]
+    doing: list[tuple[str, Callable[[int], None]]] = []
+    for kind in (drafts, versions):
+        doing += [(f"{kind.word} published", partial(kind.publish, name)) for name in kind.names]
+    for seed in range(asked.clients):
+        kind = (drafts, versions)[seed % 2]
+        doing.append((f"{kind.word} pulled", partial(kind.pull, random.Random(seed))))
+    workers = [threading.Thread(target=repeat, args=one) for one in doing]
     for worker in workers:
         worker.start()
     for _ in range(asked.kills):
@@ -245,19 +246,97 @@ def storm(server: Server, asked: argparse.Namespace) -> dict[str, Any]:
     over.set()
     for worker in workers:
         worker.join()
-    lost = []
-    with server.client() as client:
-        for name, commits in answered.items():
-            history = {one["id"] for one in client.get(f"/api/models/team/{name}/commits/main").json()}
-            files = {one["path"] for one in client.get(f"/api/models/team/{name}/tree/main").json()}
-            lost += [commit for commit, path in commits if path not in files]
-            lost += [commit for commit, _ in commits[-500:] if commit not in history]
-            for path in files:
-                if client.get(f"/team/{name}/resolve/main/{path}").status_code != 200:
-                    wrong.append(path)
+    drafts.look()
+    versions.look()
     chain = verify_audit_log(server.root / "home" / "server-log.jsonl").lines
     tracebacks = (server.root / "server.txt").read_text(errors="replace").count("Traceback")
-    return {**counts, "lost": len(lost), "wrong": len(wrong), "log lines": chain, "tracebacks": tracebacks}
+    found = {"lost": 0, "wrong": 0, **dict(sorted(counts.items()))}
+    return {**found, "log lines": chain, "tracebacks": tracebacks}
+
+
+class Drafts:
+    """Small files on the branch main, pushed and fetched as stock clients do."""
+
+    word = "drafts"
+
+    def __init__(self, server: Server, counts: Counter[str], names: list[str]) -> None:
+        self._server, self._counts, self.names = server, counts, names
+        self._answered: dict[str, list[tuple[str, str]]] = {name: [] for name in names}
+        with server.client() as client:
+            for name in names:
+                client.post("/api/repos/create", json={"name": name, "organization": "team"}).raise_for_status()
+                push(client, name, small("0.txt", name))
+
+    def publish(self, name: str, number: int) -> None:
+        """One more file of a hundred kilobytes or two."""
+        with self._server.client() as client:
+            path = f"{number}.txt"
+            commit = push(client, name, small(path, f"{name} {number}" * 20_000))
+            self._answered[name].append((commit, path))
+
+    def pull(self, dice: random.Random, _: int) -> None:
+        """Any file of any of them, checked."""
+        name = dice.choice(self.names)
+        with self._server.client() as client:
+            tree = client.get(f"/api/models/team/{name}/tree/main").raise_for_status().json()
+            entry = dice.choice(tree)
+            said = client.get(f"/team/{name}/resolve/main/{entry['path']}").raise_for_status()
+            if hashlib.sha1(b"blob %d\0" % len(said.content) + said.content).hexdigest() != entry["oid"]:
+                self._counts["wrong"] += 1
+
+    def look(self) -> None:
+        """What was answered is there, and whole."""
+        with self._server.client() as client:
+            for name, commits in self._answered.items():
+                history = {one["id"] for one in client.get(f"/api/models/team/{name}/commits/main").json()}
+                files = {one["path"] for one in client.get(f"/api/models/team/{name}/tree/main").json()}
+                self._counts["lost"] += sum(path not in files for _, path in commits)
+                self._counts["lost"] += sum(commit not in history for commit, _ in commits[-500:])
+                for path in files:
+                    if client.get(f"/team/{name}/resolve/main/{path}").status_code != 200:
+                        self._counts["wrong"] += 1
+
+
+class Versions:
+    """Certified versions of half a megabyte, published through the gate and pulled with every byte checked."""
+
+    word = "versions"
+
+    def __init__(self, server: Server, counts: Counter[str], names: list[str]) -> None:
+        self._server, self._counts, self.names = server, counts, names
+        self._root = server.root / "clients"
+        self._root.mkdir()
+        self._certified = real_snapshot(self._root)
+        self._keys = trusted_keys()
+        self._answered: list[str] = []
+        for name in names:
+            self.publish(name, 0)
+
+    def _registry(self) -> Registry:
+        return open_registry(self._server.url)
+
+    def publish(self, name: str, number: int) -> None:
+        """One more version, of other bytes."""
+        with tempfile.TemporaryDirectory(dir=self._root) as folder:
+            seed = int(name[1:]) * 1_000_000 + number
+            made = grown(self._certified, Path(folder) / "made", 500_000, seed=seed)
+            reference = f"team/{name}@1.{number}.0"
+            publish(self._registry(), made, reference, keys=self._keys)
+            self._answered.append(reference)
+
+    def pull(self, dice: random.Random, _: int) -> None:
+        """Any version that was answered; it raises where a byte is wrong, which ends this client, loudly."""
+        with tempfile.TemporaryDirectory(dir=self._root) as folder:
+            pull(self._registry(), dice.choice(self._answered), keys=self._keys, to=Path(folder) / "pulled")
+
+    def look(self) -> None:
+        """What was answered is there, and every version that is there passes the audit, which hashes every byte."""
+        registry = open_registry(str(self._server.root / "registry"))
+        log, audited = audit_registry(registry, keys=self._keys, processes=2)
+        ok = {str(version.reference): version.ok for version in audited}
+        self._counts["lost"] += sum(reference not in ok for reference in self._answered)
+        self._counts["wrong"] += sum(not good for good in ok.values()) + (not log.ok)
+        self._counts["versions there"] = len(ok)
 
 
 def small(path: str, text: str) -> dict[str, Any]:
