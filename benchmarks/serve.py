@@ -1,13 +1,13 @@
 """What `roadworthy serve` withstands: memory under a large file, and five minutes of pulls, pushes and kills.
 
     python benchmarks/serve.py memory              # 10 GB up and down; the server's memory stays under 300 MB
-    python benchmarks/serve.py storm               # 64 clients pull, 8 publish; ten kills; nothing lost, nothing partial
+    python benchmarks/serve.py storm               # 64 clients pull, 8 publish; ten kills: nothing lost or partial
 
 ``memory`` sends one safetensors file by git-lfs, commits it and gets it back, checked. ``storm`` kills the
-server with SIGKILL and starts it again. Half of who publishes pushes drafts as stock clients do, half publishes certified
-versions through the gate; of who pulls likewise. Afterwards every commit that was answered must be in the history with
-its own file, every version that was answered must be there and all versions must pass the audit, every body that a
-client took for whole must have had the right digest, and both logs must be chains.
+server with SIGKILL and starts it again. Half of who publishes pushes drafts as stock clients do, half publishes
+certified versions through the gate; of who pulls likewise. Afterwards every commit that was answered must be in the
+history with its own file, every version that was answered must be there and all versions must pass the audit, every
+body that a client took for whole must have had the right digest, and both logs must be chains.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from typing import Any
 import httpx
 import psutil
 
-from roadworthy.model_cards.errors import StorageError
+from roadworthy.model_cards.errors import DamagedError, StorageError
 from roadworthy.registry import (
     Registry,
     audit_registry,
@@ -65,19 +65,42 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=HERE / "results", help="where to write")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["ROADWORTHY_HOME"] = str(
-            Path(folder) / "home"
-        )  # one of the server and its clients: they trust a key
+        os.environ["ROADWORTHY_HOME"] = str(Path(folder) / "home")  # the server's and its clients': they trust a key
         server = Server(Path(folder))
         server.start()
         try:
             measured = memory(server, asked.gb) if asked.what == "memory" else storm(server, asked)
         finally:
             server.kill()
-    print(json.dumps(measured, indent=1))
     document = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine("cpu"), "measured": measured}
+    page = as_markdown(asked.what, document)
+    print(page)
     asked.results.mkdir(parents=True, exist_ok=True)
     (asked.results / f"serve-{asked.what}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (asked.results / f"serve-{asked.what}.md").write_text(page, encoding="utf-8")
+
+
+TITLES = {
+    "memory": "The server's memory (MB, resident) under one large file, and its rates (MB/s) up and down by git-lfs",
+    "storm": "Clients that pull and publish while the server is killed: what was done, and what of it was lost or wrong",
+}
+
+
+def as_markdown(what: str, document: dict[str, Any]) -> str:
+    """The figures as a page."""
+    on = document["machine"]
+    lines = [
+        f"# {TITLES[what]}",
+        "",
+        f"Client and server on one machine ({on['cpu']}, {on['cores']} cores), {document['date']}. Made by "
+        f"`benchmarks/serve.py {what}`.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value:,} |" for name, value in document["measured"].items()),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 class Server:
@@ -226,6 +249,7 @@ def storm(server: Server, asked: argparse.Namespace) -> dict[str, Any]:
                 counts[what] += 1
             except (httpx.TransportError, httpx.HTTPStatusError, StorageError) as error:
                 counts[f"{what}, not: {type(error).__name__}"] += 1
+                counts["wrong"] += isinstance(error, DamagedError)
                 time.sleep(0.1)
 
     doing: list[tuple[str, Callable[[int], None]]] = []
@@ -250,7 +274,8 @@ def storm(server: Server, asked: argparse.Namespace) -> dict[str, Any]:
     versions.look()
     chain = verify_audit_log(server.root / "home" / "server-log.jsonl").lines
     tracebacks = (server.root / "server.txt").read_text(errors="replace").count("Traceback")
-    found = {"lost": 0, "wrong": 0, **dict(sorted(counts.items()))}
+    asked_for = {"seconds": asked.seconds, "clients that pull": asked.clients, "that publish": asked.publishers}
+    found = {**asked_for, "lost": 0, "wrong": 0, **dict(sorted(counts.items()))}
     return {**found, "log lines": chain, "tracebacks": tracebacks}
 
 
@@ -325,7 +350,7 @@ class Versions:
             self._answered.append(reference)
 
     def pull(self, dice: random.Random, _: int) -> None:
-        """Any version that was answered; it raises where a byte is wrong, which ends this client, loudly."""
+        """Any version that was answered; it raises where a byte is wrong."""
         with tempfile.TemporaryDirectory(dir=self._root) as folder:
             pull(self._registry(), dice.choice(self._answered), keys=self._keys, to=Path(folder) / "pulled")
 
