@@ -22,6 +22,9 @@ from pathlib import Path
 
 from roadworthy.registry import MemoryStore, ObjectStore, layout, log
 
+sys.path.append(str(Path(__file__).resolve().parent / "tts"))
+from document import machine
+
 CHUNK = 1 << 20
 
 
@@ -122,7 +125,11 @@ def main() -> None:
     else:
         with rclone() as location:
             said = memory(location, int(chosen.gb * 1e9))
-    json.dump(said, sys.stdout, indent=1)
+    json.dump(
+        {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine("cpu"), chosen.what: said},
+        sys.stdout,
+        indent=1,
+    )
     print()
 
 
