@@ -82,7 +82,7 @@ def main() -> None:
 
 TITLES = {
     "memory": "The server's memory (MB, resident) under one large file, and its rates (MB/s) up and down by git-lfs",
-    "storm": "Clients that pull and publish while the server is killed: what was done, and what of it was lost or wrong",
+    "storm": "Clients pull and publish while the server is killed: what was done, and what of it was lost or wrong",
 }
 
 
@@ -97,10 +97,14 @@ def as_markdown(what: str, document: dict[str, Any]) -> str:
         "",
         "| | |",
         "|---|---|",
-        *(f"| {name} | {value:,} |" for name, value in document["measured"].items()),
+        *(f"| {name} | {_told(value)} |" for name, value in document["measured"].items()),
         "",
     ]
     return "\n".join(lines)
+
+
+def _told(value: float | bool) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else f"{value:,}"
 
 
 class Server:
