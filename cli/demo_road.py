@@ -9,7 +9,7 @@ from pathlib import Path
 
 from roadworthy.finetune import finetune, import_checkpoint, verify
 from roadworthy.finetune.progress import Report
-from roadworthy.model_cards import CheckError
+from roadworthy.model_cards import CheckError, PairedComparison
 from roadworthy.registry import Registry, import_draft, publish, pull, signing_key, trusted_keys
 
 from .demo_data import UPSTREAM, WEIGHTS, carried, lay_out
@@ -91,7 +91,7 @@ def _steps(root: Path, registry: Registry) -> Iterator[tuple[str, Action]]:
             done = verify(root / run, data=photographs, signer=signing_key(), report=report)
             text = metric_line(done.metric)
             compared = done.claim.parent.comparison if done.claim and done.claim.parent else None
-            if compared is not None:
+            if isinstance(compared, PairedComparison):
                 text += (
                     f"; parent: {100 * compared.difference:+.2f} points, {compared.gained} gained, "
                     f"{compared.lost} lost, McNemar p = {compared.p_value:.2g}"

@@ -84,6 +84,9 @@ def _figures(folders: dict[str, Path], keys: "Sequence[Any]") -> "tuple[FigureCh
 
 
 def _tell_figures(figures: "FigureChange | None", problem: str | None) -> "Iterator[str]":
+    from roadworthy.model_cards.metric import told_change
+    from roadworthy.model_cards.score_comparison import ScoreComparison
+
     from .output import metric_line
 
     if figures is None:
@@ -94,6 +97,12 @@ def _tell_figures(figures: "FigureChange | None", problem: str | None) -> "Itera
     c = figures.comparison
     if c is None:
         yield f"         not paired: {figures.not_comparable}"
+    elif isinstance(c, ScoreComparison):
+        low_end, high_end = told_change(c.metric, c.low), told_change(c.metric, c.high)
+        yield (
+            f"         {told_change(c.metric, c.difference)} on the same examples (95 % {low_end} to {high_end}): "
+            f"{c.n:,} units, p = {c.p_value:.3g}"
+        )
     else:
         low, high = 100 * c.low, 100 * c.high
         yield (

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from roadworthy.model_cards import InputError, Row, evidence
 from roadworthy.model_cards.certificate import Parent, ParentTest, from_statement
+from roadworthy.model_cards.comparison import compare, non_inferiority
 from roadworthy.model_cards.envelope import payload_of
 from roadworthy.model_cards.gate import Gate
 from roadworthy.model_cards.protocol import is_classification, score
-from roadworthy.model_cards.regression import classes_that_got_worse, compare_rows, non_inferiority_of
+from roadworthy.model_cards.regression import classes_that_got_worse
 from roadworthy.model_cards.snapshot import CERTIFICATE, EVIDENCE, PARENT_EVIDENCE, PARENT_TEST, PARENT_TEST_EVIDENCE
 
 from .clean_request import Measured
@@ -46,13 +47,13 @@ def compared_with_parent(
             own_test=own_test,
         )
     old = evidence.load(path.read_bytes())
-    comparison, classes = compare_rows(rows, old), is_classification(measured.protocol)
+    comparison, classes = compare(measured.protocol, rows, old), is_classification(measured.protocol)
     return Parent(
         reference=name,
         certificate_sha256=spec.start_certificate_sha256,
         metric=score(measured.protocol, old),
         comparison=comparison,
-        non_inferior=non_inferiority_of(comparison, gate) if classes else None,
+        non_inferior=non_inferiority(measured.protocol, comparison, gate),
         worse_classes=classes_that_got_worse(rows, old, measured.labels) if classes else {},
         own_test=own_test,
     )
@@ -83,5 +84,5 @@ def _own_test(aside: Path, parent: Path) -> ParentTest | None:
         fingerprint=found,
         parent_metric=score(theirs.protocol, old),
         metric=score(theirs.protocol, rows),
-        comparison=compare_rows(rows, old),
+        comparison=compare(theirs.protocol, rows, old),
     )

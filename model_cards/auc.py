@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import exp, fsum, log, sqrt
+from math import fsum, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
+from .linearised import logit_t
 from .normal import quantile, significant, two_tails
 from .statistics import Interval
 
@@ -39,15 +39,15 @@ class AucComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Placements:
-    """Of each example the share of the other class below it, ties counting half."""
+class Placements:
+    """Of each example the share of the other class below it, ties counting half; ``value`` is the AUC."""
 
     value: float
     positives: NDArray[np.float64]
     negatives: NDArray[np.float64]
 
 
-def auc(truths: Sequence[bool], scores: ArrayLike, confidence: float = 0.95) -> Auc:
+def auc(truths: Sequence[bool] | NDArray[np.bool_], scores: ArrayLike, confidence: float = 0.95) -> Auc:
     """AUC with DeLong's variance (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837), in O(n log n).
 
     The interval is symmetric on the logit scale (Pepe 2003, section 5.2.4), with Student's t at the degrees of freedom
@@ -58,7 +58,7 @@ def auc(truths: Sequence[bool], scores: ArrayLike, confidence: float = 0.95) -> 
         ValueError: fewer than two examples of a class, a truth that is not 0 or 1, or scores that are no finite
             numbers, one for each truth.
     """
-    placements = _place(*_classes(truths, scores))
+    placements = place(truths, scores)
     parts = _variances(placements.positives, placements.negatives)
     value, m, n = placements.value, len(placements.positives), len(placements.negatives)
     return Auc(
@@ -77,7 +77,7 @@ def compare_auc(truths: Sequence[bool], new: ArrayLike, old: ArrayLike, confiden
     Raises:
         ValueError: as `auc`; or two AUC that differ while no example says by how much they might vary.
     """
-    first, second = _place(*_classes(truths, new)), _place(*_classes(truths, old))
+    first, second = place(truths, new), place(truths, old)
     difference = first.value - second.value
     # The variance of a difference, example by example: the same as var + var - 2 cov, and never below 0.
     error = sqrt(sum(_variances(first.positives - second.positives, first.negatives - second.negatives)))
@@ -127,7 +127,9 @@ def _edge(beyond: Callable[[float], bool], outside: float, inside: float) -> flo
     return significant(outside)
 
 
-def _classes(truths: Sequence[bool], scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _classes(
+    truths: Sequence[bool] | NDArray[np.bool_], scores: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The scores of the positives and of the negatives."""
     is_positive, given = np.asarray(truths), np.asarray(scores, dtype=np.float64)
     if is_positive.ndim != 1 or given.shape != is_positive.shape or not np.isfinite(given).all():
@@ -144,13 +146,18 @@ def _classes(truths: Sequence[bool], scores: ArrayLike) -> tuple[NDArray[np.floa
     return positives, negatives
 
 
-def _place(positives: NDArray[np.float64], negatives: NDArray[np.float64]) -> _Placements:
-    """Placements by binary search: as Sun & Xu 2014 (IEEE Sig. Proc. Lett. 21:1389), who get them from midranks."""
+def place(truths: Sequence[bool] | NDArray[np.bool_], scores: ArrayLike) -> Placements:
+    """Placements by binary search: as Sun & Xu 2014 (IEEE Sig. Proc. Lett. 21:1389), who get them from midranks.
+
+    Raises:
+        ValueError: as `auc`.
+    """
+    positives, negatives = _classes(truths, scores)
     m, n = len(positives), len(negatives)
     below = _twice_below(positives, np.sort(negatives))
     under = _twice_below(negatives, np.sort(positives))
     # Whole numbers until the division: the same AUC in any order of the examples.
-    return _Placements(int(below.sum()) / (2 * m * n), below / (2 * n), under / (2 * m))
+    return Placements(int(below.sum()) / (2 * m * n), below / (2 * n), under / (2 * m))
 
 
 def _twice_below(scores: NDArray[np.float64], ranked: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -173,7 +180,4 @@ def _squares(values: NDArray[np.float64]) -> float:
 def _logit(value: float, parts: tuple[float, float], m: int, n: int, confidence: float) -> Interval:
     variance = sum(parts)
     freedom = variance**2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (n - 1))
-    t = float(stdtrit(freedom, (1 + confidence) / 2))
-    centre, spread = log(value / (1 - value)), t * sqrt(variance) / (value * (1 - value))
-    low, high = (significant(1 / (1 + exp(-end))) for end in (centre - spread, centre + spread))
-    return Interval(low=low, high=high, confidence=confidence)
+    return logit_t(value, variance, freedom, confidence)

@@ -2,8 +2,10 @@
 
 from .certificate import Claim, Parent, Upstream
 from .markdown import code, plain
-from .metric import told
-from .statistics import PairedComparison
+from .metric import told, told_change
+from .noninferiority import NonInferiority
+from .protocol_family import Comparison
+from .score_comparison import ScoreComparison, ScoreNonInferiority
 
 
 def origin_section(claim: Claim) -> str:
@@ -42,7 +44,14 @@ def _on_this_test(claim: Claim, parent: Parent) -> str:
     )
 
 
-def _difference(c: PairedComparison) -> str:
+def _difference(c: Comparison) -> str:
+    if isinstance(c, ScoreComparison):
+        by = "DeLong's test" if c.method == "delong" else "paired t-test"
+        low, high = (told_change(c.metric, end) for end in (c.low, c.high))
+        return (
+            f"Difference in {plain(c.metric)} {told_change(c.metric, c.difference)} (95 % {low} to {high}) on the same "
+            f"{c.n:,} units; {by} p = {c.p_value:.3g}."
+        )
     return (
         f"Difference in right answers {100 * c.difference:+.2f} points (95 % {100 * c.low:+.2f} to "
         f"{100 * c.high:+.2f}); {c.gained} examples gained, {c.lost} lost; exact McNemar p = {c.p_value:.3g}."
@@ -53,15 +62,24 @@ def _regression(parent: Parent) -> str:
     found = parent.non_inferior
     if found is None:
         return ""
+    if isinstance(found, ScoreNonInferiority):
+        return (
+            f" Worse by less than {told_change(found.metric, found.margin).lstrip('+')}: {_shown(found)} (one-sided "
+            f"{100 * found.confidence:g} % bound {told_change(found.metric, found.low)}, p = {found.p_value:.3g})."
+        )
     worse = ", ".join(
         f"{plain(label)} ({change.gained} gained, {change.lost} lost, p = {change.p_value:.3g})"
         for label, change in parent.worse_classes.items()
     )
     return (
-        f" Worse by less than {100 * found.margin:g} points: **{'shown' if found.holds else 'not shown'}** (one-sided "
+        f" Worse by less than {100 * found.margin:g} points: {_shown(found)} (one-sided "
         f"{100 * found.confidence:g} % bound {100 * found.low:+.2f}, Tango's test p = {found.p_value:.3g}). Classes "
         f"shown to have got worse (Holm's correction): {worse or 'none'}."
     )
+
+
+def _shown(found: NonInferiority | ScoreNonInferiority) -> str:
+    return "**shown**" if found.holds else "**not shown**"
 
 
 def _on_its_own_test(parent: Parent) -> str:

@@ -22,10 +22,11 @@ from .multiple import ClassChange
 from .near import Near
 from .noninferiority import NonInferiority
 from .protocol import Protocol
+from .protocol_family import Comparison
+from .score_comparison import ScoreNonInferiority
 from .series import Series
 from .sketch import ParentOverlap, SketchRecord
 from .snapshot import FileEntry
-from .statistics import PairedComparison
 from .target import Target
 from .waiver import Waiver
 
@@ -131,14 +132,14 @@ class ParentTest:
     fingerprint: str
     parent_metric: Metric
     metric: Metric
-    comparison: PairedComparison
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
     """The version this one was fine-tuned from, and both on the same examples.
 
-    ``non_inferior`` tests, of a classifier, that it is not worse by a margin, the gate's where that has one;
+    ``non_inferior`` tests that it is not worse by a margin, the gate's where that has one;
     ``worse_classes`` are those shown to have got worse, by label; ``own_test`` is the parent's test data, where it
     was at hand.
     """
@@ -146,9 +147,9 @@ class Parent:
     reference: str
     certificate_sha256: str | None
     metric: Metric | None
-    comparison: PairedComparison | None
+    comparison: Comparison | None
     not_compared: str | None = None
-    non_inferior: NonInferiority | None = None
+    non_inferior: NonInferiority | ScoreNonInferiority | None = None
     worse_classes: dict[str, ClassChange] = dataclasses.field(default_factory=dict)
     own_test: ParentTest | None = None
 

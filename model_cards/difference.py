@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .certificate import Claim
+from .comparison import compare
 from .evidence import Row
 from .metric import Metric
-from .protocol import is_classification
-from .regression import compare_rows
-from .statistics import PairedComparison
+from .protocol import FAMILIES
+from .protocol_family import Comparison
 
 ABSENT = "absent"
 
@@ -30,7 +30,7 @@ class FigureChange:
 
     old: Metric
     new: Metric
-    comparison: PairedComparison | None
+    comparison: Comparison | None
     not_comparable: str | None
 
 
@@ -49,7 +49,7 @@ def figure_change(old: Claim, new: Claim, before: Sequence[Row], after: Sequence
     return FigureChange(
         old=old.metric,
         new=new.metric,
-        comparison=None if reason else compare_rows(after, before),
+        comparison=None if reason else compare(new.protocol, after, before),
         not_comparable=reason,
     )
 
@@ -61,6 +61,6 @@ def _not_comparable(old: Claim, new: Claim) -> str | None:
         return f"they have different classes ({len(old.data.labels)} and {len(new.data.labels)})"
     if old.data.test != new.data.test:
         return f"measured on different test data (n = {old.data.test.n:,} and {new.data.test.n:,})"
-    if not is_classification(old.protocol):
+    if old.protocol.family not in FAMILIES:
         return f"{old.metric.name} is not a share of right answers, which are what is paired"
     return None

@@ -13,11 +13,16 @@ from . import canonical
 from .errors import DamagedError
 
 _FIELDS = frozenset({"id", "truth", "prediction", "confidence"})
+_LATER = frozenset({"log_likelihood", "unit"})
 _CLASS = rb"(0|[1-9][0-9]{0,8})"
 _CLASSIFIED = re.compile(
     rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)"(?:,"log_likelihood":(0|-[0-9]+(?:\.[0-9]+)?))?'
-    rb',"prediction":' + _CLASS + rb',"truth":' + _CLASS + rb"\}"
+    rb',"prediction":' + _CLASS + rb',"truth":' + _CLASS + rb'(?:,"unit":"([0-9a-f]+)")?\}'
 )
+_RANKED = re.compile(
+    rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)","prediction":\{"above":' + _CLASS + rb',"equal":' + _CLASS
+    + rb'\},"truth":\{"candidates":' + _CLASS + rb',"pool":"([0-9a-f]+)","seen":' + _CLASS + rb"\}\}"
+)  # fmt: skip
 
 # What was right, and what the model said: a label, an answer's text, a list of boxes, a number.
 Answer = Any
@@ -28,7 +33,8 @@ class Row:
     """One example: its content's digest, the truth, the prediction, and how sure the model was.
 
     ``log_likelihood`` is the natural logarithm of the probability that it gave the truth; ``None`` where a task has
-    none. A probability itself would round to 0 for the answers that matter most.
+    none. A probability itself would round to 0 for the answers that matter most. ``unit`` names, by a digest, what the
+    example was drawn with, such as a user who has several; ``None``: it is a unit by itself.
     """
 
     id: str
@@ -36,12 +42,15 @@ class Row:
     prediction: Answer
     confidence: float
     log_likelihood: float | None = None
+    unit: str | None = None
 
 
 def _line(row: Row) -> bytes:
     fields = {"id": row.id, "truth": row.truth, "prediction": row.prediction, "confidence": row.confidence}
     if row.log_likelihood is not None:
         fields["log_likelihood"] = row.log_likelihood
+    if row.unit is not None:
+        fields["unit"] = row.unit
     return canonical.dump(fields)
 
 
@@ -62,7 +71,7 @@ def load(data: bytes) -> tuple[Row, ...]:
 
 
 def _row(line: bytes, number: int) -> Row:
-    return _classified(line) or _any_row(line, number)
+    return _classified(line) or _ranked(line) or _any_row(line, number)
 
 
 def _classified(line: bytes) -> Row | None:
@@ -71,7 +80,7 @@ def _classified(line: bytes) -> Row | None:
     found = _CLASSIFIED.fullmatch(line)
     if found is None:
         return None
-    told, identity, likelihood, prediction, truth = found.groups()
+    told, identity, likelihood, prediction, truth, unit = found.groups()
     if not _is_canonical(told) or (likelihood is not None and not _is_canonical(likelihood)):
         return None
     return Row(
@@ -80,6 +89,23 @@ def _classified(line: bytes) -> Row | None:
         prediction=int(prediction),
         confidence=float(told),
         log_likelihood=None if likelihood is None else float(likelihood),
+        unit=None if unit is None else unit.decode(),
+    )
+
+
+def _ranked(line: bytes) -> Row | None:
+    """The same for the rank of a recommended item (`recommendation.user_row`)."""
+    found = _RANKED.fullmatch(line)
+    if found is None:
+        return None
+    told, identity, above, equal, candidates, pool, seen = found.groups()
+    if not _is_canonical(told):
+        return None
+    return Row(
+        id=identity.decode(),
+        truth={"candidates": int(candidates), "pool": pool.decode(), "seen": int(seen)},
+        prediction={"above": int(above), "equal": int(equal)},
+        confidence=float(told),
     )
 
 
@@ -91,7 +117,7 @@ def _is_canonical(number: bytes) -> bool:
 
 def _any_row(line: bytes, number: int) -> Row:
     fields = canonical.parse(line, f"evidence line {number}")
-    if not isinstance(fields, dict) or fields.keys() - {"log_likelihood"} != _FIELDS:
+    if not isinstance(fields, dict) or fields.keys() - _LATER != _FIELDS:
         found = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
         raise DamagedError(
             f"evidence line {number} is not a row: expected id, truth, prediction and confidence, found {found}. "
@@ -114,12 +140,18 @@ def _any_row(line: bytes, number: int) -> Row:
             f"evidence line {number} is not a row: expected a log_likelihood of 0 or less, found {likelihood!r}. Pull "
             "or publish it again."
         )
+    unit = fields.get("unit")
+    if "unit" in fields and not isinstance(unit, str):
+        raise DamagedError(
+            f"evidence line {number} is not a row: expected a text as unit, found {unit!r}. Pull or publish it again."
+        )
     return Row(
         id=identity,
         truth=fields["truth"],
         prediction=fields["prediction"],
         confidence=float(confidence),
         log_likelihood=None if likelihood is None else float(likelihood),
+        unit=unit,
     )
 
 

@@ -37,6 +37,14 @@ KINDS: Mapping[str, MetricKind] = {
     "top1": MetricKind(hub_type="accuracy", share=True, relation=">="),
     "accuracy": MetricKind(hub_type="accuracy", share=True, relation=">="),
     "balanced_accuracy": MetricKind(hub_type="balanced_accuracy", share=True, relation=">="),
+    # Areas and gains of 0 to 1 that no count of examples is behind: told as the numbers they are.
+    "auc": MetricKind(hub_type="roc_auc", share=False, relation=">="),
+    "average_precision": MetricKind(hub_type="average_precision", share=False, relation=">="),
+    "log_loss": MetricKind(hub_type="log_loss", share=False, relation="<="),
+    "hit_rate_at_10": MetricKind(hub_type="hit_rate", share=True, relation=">="),
+    "ndcg_at_10": MetricKind(hub_type="ndcg", share=False, relation=">="),
+    "map_at_12": MetricKind(hub_type="map", share=False, relation=">="),
+    "legacy_map_at_12": MetricKind(hub_type="map", share=False, relation=">="),
 }
 
 
@@ -48,6 +56,11 @@ def kind_of(name: str) -> MetricKind:
 def percent(share: float) -> str:
     """A share with two decimals, as cards and terminals print it."""
     return f"{100 * share:.2f} %"
+
+
+def told_change(name: str, change: float) -> str:
+    """A difference of two figures of the metric ``name``, signed: in points of a share, else as the number it is."""
+    return f"{100 * change:+.2f} points" if kind_of(name).share else f"{change:+.4f}"
 
 
 def told(name: str, value: float) -> str:

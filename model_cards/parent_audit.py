@@ -5,10 +5,11 @@ from pathlib import Path
 
 from . import evidence
 from .certificate import Claim, Parent, ParentTest
+from .comparison import compare, non_inferiority
 from .evidence import Row
 from .gate import POINT
 from .protocol import is_classification, score
-from .regression import classes_that_got_worse, compare_rows, non_inferiority_of
+from .regression import classes_that_got_worse
 from .replayed import figures_differ, same
 from .snapshot import PARENT_EVIDENCE, PARENT_TEST, PARENT_TEST_EVIDENCE
 
@@ -35,14 +36,14 @@ def _compared(folder: Path, claim: Claim, parent: Parent, rows: Sequence[Row]) -
     if [(r.id, r.truth) for r in old] != [(r.id, r.truth) for r in rows]:
         yield "the parent was measured on other examples than this version"
         return
-    if not same(parent.comparison, compare_rows(rows, old)):
+    if not same(parent.comparison, compare(claim.protocol, rows, old)):
         yield "the comparison with the parent does not follow from the evidence"
     if claim.gate.kind == "non-inferior" and parent.non_inferior is None:
         yield "its gate is non-inferior, and the test of it is missing"
     if parent.non_inferior is not None:
         # A margin that the gate does not state can only be the default one.
         stated = claim.gate if claim.gate.kind == "non-inferior" else POINT
-        if not same(parent.non_inferior, non_inferiority_of(parent.comparison, stated)):
+        if not same(parent.non_inferior, non_inferiority(claim.protocol, parent.comparison, stated)):
             yield "the test of non-inferiority does not follow from the comparison and the gate's margin"
     judged = parent.non_inferior is not None and is_classification(claim.protocol)
     if parent.worse_classes != (classes_that_got_worse(rows, old, claim.data.labels) if judged else {}):
@@ -58,5 +59,5 @@ def _own_test(folder: Path, stated: ParentTest) -> Iterator[str]:
         yield "the parent's evidence was measured on other data than its test's fingerprint says"
     if [(r.id, r.truth) for r in old] != [(r.id, r.truth) for r in new]:
         yield "this version answered other examples than the parent's test has"
-    elif not same(stated.comparison, compare_rows(new, old)):
+    elif not same(stated.comparison, compare(stated.protocol, new, old)):
         yield "the comparison on the parent's test does not follow from the evidence"

@@ -5,8 +5,8 @@ two figures are comparable exactly when their protocols' names are equal.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from .classification import Estimate, accuracy, balanced_accuracy
@@ -14,7 +14,8 @@ from .errors import InputError
 from .evidence import Row
 from .foreign_scorer import foreign_scorer, score_with
 from .metric import Metric, kind_of
-from .target import Relation
+from .protocol_family import Family, Protocol, of_rows
+from .protocols_of_scores import OF_SCORES
 
 __all__ = [
     "FAMILIES",
@@ -31,43 +32,6 @@ __all__ = [
 
 Interpolation = Literal["bilinear", "bicubic"]
 _SHA256 = re.compile("[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """How a metric is measured.
-
-    ``family`` names the scorers that recompute the metric from evidence; ``parameters`` hold everything
-    that an evaluation needs besides the weights.
-    """
-
-    family: str
-    id: str
-    version: int
-    metric: str
-    relation: Relation
-    parameters: Mapping[str, int | float | str | tuple[float, ...]]
-
-    @property
-    def name(self) -> str:
-        """``id@version``: what figures are compared under."""
-        return f"{self.id}@{self.version}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """Protocols that measure in one way and differ in their parameters and in the metric they score.
-
-    ``build`` makes the protocol of the family's first metric from the parameters called ``stated``, the only ones
-    that a user chooses; ``spell`` says what of the parameters an id spells out after ``subject`` and metric.
-    """
-
-    subject: str
-    stated: tuple[str, ...]
-    build: Callable[..., Protocol]
-    spell: Callable[[Mapping[str, Any]], str]
-    metrics: Mapping[str, Callable[[Sequence[Row]], Estimate]]
-    classification: bool
 
 
 def image_top1(
@@ -123,7 +87,7 @@ FAMILIES: Mapping[str, Family] = {
         stated=("resize", "crop", "interpolation", "mean", "std"),
         build=image_top1,
         spell=lambda given: f"{given['interpolation']}-{given['resize']}-{given['crop']}",
-        metrics={"top1": accuracy, "balanced_accuracy": balanced_accuracy},
+        metrics={"top1": of_rows(accuracy), "balanced_accuracy": of_rows(balanced_accuracy)},
         classification=True,
     ),
     "text-accuracy": Family(
@@ -131,26 +95,15 @@ FAMILIES: Mapping[str, Family] = {
         stated=("max_length", "tokenizer_sha256"),
         build=text_accuracy,
         spell=lambda given: f"{given['max_length']}-{given['tokenizer_sha256'][:12]}",
-        metrics={"accuracy": accuracy, "balanced_accuracy": balanced_accuracy},
+        metrics={"accuracy": of_rows(accuracy), "balanced_accuracy": of_rows(balanced_accuracy)},
         classification=True,
     ),
+    **OF_SCORES,
 }
 
 
 def _protocol(family: str, parameters: Mapping[str, Any]) -> Protocol:
-    metric = next(iter(FAMILIES[family].metrics))
-    return Protocol(
-        family=family,
-        id=_id(family, metric, parameters),
-        version=1,
-        metric=metric,
-        relation=kind_of(metric).relation,
-        parameters=parameters,
-    )
-
-
-def _id(family: str, metric: str, parameters: Mapping[str, Any]) -> str:
-    return f"{FAMILIES[family].subject}-{metric.replace('_', '-')}-{FAMILIES[family].spell(parameters)}"
+    return FAMILIES[family].first(family, parameters)
 
 
 def with_metric(protocol: Protocol, metric: str) -> Protocol:
@@ -168,7 +121,7 @@ def with_metric(protocol: Protocol, metric: str) -> Protocol:
             f"protocols of the family {protocol.family!r} do not measure {metric!r}; expected one of: "
             f"{', '.join(offered)}. State the target on one of these."
         )
-    identity = _id(protocol.family, metric, protocol.parameters)
+    identity = FAMILIES[protocol.family].id_of(metric, protocol.parameters)
     return replace(protocol, id=identity, metric=metric, relation=kind_of(metric).relation)
 
 
@@ -205,7 +158,7 @@ def score(protocol: Protocol, rows: Sequence[Row]) -> Metric:
     family = FAMILIES.get(protocol.family)
     if family is not None:
         _check_id(protocol)
-        return _metric(protocol, family.metrics[protocol.metric](rows), len(rows))
+        return _metric(protocol, family.metrics[protocol.metric](rows, protocol.parameters), len(rows))
     scorer = foreign_scorer(protocol.family)
     if scorer is None:
         raise InputError(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .certificate import Claim
+from .comparison import non_inferiority
 from .gate import Gate
 from .leakage import leaks
-from .metric import told
-from .noninferiority import non_inferior
+from .metric import told, told_change
+from .noninferiority import NonInferiority
 from .waiver import RefusalKind
 
 
@@ -76,18 +77,27 @@ def _non_inferior(claim: Claim, margin: float) -> Iterator[Refusal]:
             "right answers. Take the gate point or lower-bound",
         )
         return
-    c = parent.comparison
     try:
-        found = non_inferior(c.gained, c.lost, c.n, margin)
+        found = non_inferiority(claim.protocol, parent.comparison, Gate(kind="non-inferior", margin=margin))
     except ValueError as error:  # figures that nothing can have been measured as: an audit finds them, too
         yield Refusal(kind="non-inferior", reason=f"the comparison with its parent cannot be tested: {error}")
         return
+    if found is None:
+        yield Refusal(
+            kind="non-inferior",
+            reason=f"this release cannot test a margin on {claim.metric.name}. Take the gate point or lower-bound",
+        )
+        return
     if not found.holds:
+        # A share of right answers is told in points, whatever the metric is called.
+        name, change = (
+            ("accuracy", found.difference) if isinstance(found, NonInferiority) else (found.metric, found.gain)
+        )
         yield Refusal(
             kind="non-inferior",
             reason=f"not shown to be as good as its parent {parent.reference}: expected a difference above "
-            f"{-100 * margin:+.2f} points, found {100 * c.difference:+.2f} (one-sided 95 % bound "
-            f"{100 * found.low:+.2f}, n = {c.n:,})",
+            f"{told_change(name, -margin)}, found {told_change(name, change)} (one-sided 95 % bound "
+            f"{told_change(name, found.low)}, n = {parent.comparison.n:,})",
         )
     if parent.worse_classes:
         names = ", ".join(f"{name} ({c.gained} gained, {c.lost} lost)" for name, c in parent.worse_classes.items())

@@ -7,7 +7,7 @@ from typing import Any
 
 from .metric import Metric
 
-_ROUNDED = frozenset({"low", "high", "p_value"})
+_ROUNDED = frozenset({"low", "high", "p_value", "error"})
 
 
 def same(stated: Any, recomputed: Any) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner, Key
 
 from roadworthy.finetune import verify
-from roadworthy.model_cards import Row, evidence
+from roadworthy.model_cards import PairedComparison, Row, evidence
 from roadworthy.model_cards.errors import CheckError
 from roadworthy.model_cards.protocol import score
 from roadworthy.model_cards.regression import compare_rows
@@ -145,7 +145,7 @@ def test_a_comparison_that_nothing_can_have_been(candidate: Candidate, road: Roa
     folder = candidate()
     claim = certified(folder).claim
     assert claim.parent is not None
-    assert claim.parent.comparison is not None
+    assert isinstance(claim.parent.comparison, PairedComparison)
     lie = dataclasses.replace(claim.parent.comparison, **{field: value})
     claim = dataclasses.replace(claim, parent=dataclasses.replace(claim.parent, comparison=lie))
     sign(folder, claim, road.publisher)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from roadworthy.model_cards import Row
+from roadworthy.model_cards import PairedComparison, Row
 from roadworthy.model_cards.certificate import Claim
 from roadworthy.model_cards.difference import ABSENT, Change, changes, figure_change
 
@@ -27,7 +27,7 @@ def test_the_comparison_is_paired(claim: Claim) -> None:
     """5 gained and 1 lost of 8 that differ in nothing else: McNemar's p is scipy's binomial one."""
     found = figure_change(claim, claim, rows("-----+++"), rows("+++++-++"))
     assert found.not_comparable is None
-    assert found.comparison is not None
+    assert isinstance(found.comparison, PairedComparison)
     assert (found.comparison.gained, found.comparison.lost) == (5, 1)
     assert found.comparison.difference == pytest.approx(4 / 8)
     assert found.comparison.p_value == pytest.approx(binomtest(5, 6).pvalue)

@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 from securesystemslib.signer import CryptoSigner, Key
 
-from roadworthy.model_cards import Certificate, Claim, Row, audit, card, clocks, evidence, list_files, score
+from roadworthy.model_cards import (
+    Certificate,
+    Claim,
+    PairedComparison,
+    Row,
+    audit,
+    card,
+    clocks,
+    evidence,
+    list_files,
+    score,
+)
 from roadworthy.model_cards.certificate import ParentTest, to_statement
 from roadworthy.model_cards.envelope import seal
 from roadworthy.model_cards.gate import Gate
@@ -22,7 +33,7 @@ GATE = Gate(kind="non-inferior", margin=0.02)
 def judged(claim: Claim, new: tuple[Row, ...], old: tuple[Row, ...], gate: Gate = GATE) -> Claim:
     """The claim with everything that its comparison supports."""
     assert claim.parent is not None
-    assert claim.parent.comparison is not None
+    assert isinstance(claim.parent.comparison, PairedComparison)
     parent = dataclasses.replace(
         claim.parent,
         non_inferior=non_inferiority_of(claim.parent.comparison, gate),
@@ -87,7 +98,7 @@ def test_a_test_at_another_margin_is_found(child: Callable[..., Path], keys: tup
 
     def lie(claim: Claim) -> Claim:
         assert claim.parent is not None
-        assert claim.parent.comparison is not None
+        assert isinstance(claim.parent.comparison, PairedComparison)
         wider = non_inferiority_of(claim.parent.comparison, Gate(kind="non-inferior", margin=0.4))
         return of_parent(non_inferior=wider)(claim)
 
@@ -150,6 +161,7 @@ def test_what_was_forgotten_cannot_be_made_up(
     assert claim.parent is not None
     own = claim.parent.own_test
     assert own is not None
+    assert isinstance(own.comparison, PairedComparison)
     better = score(claim.protocol, answers(39, 40))
     made_up: dict[str, Any] = {
         "parent_metric": better,
