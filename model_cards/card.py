@@ -20,6 +20,7 @@ from .flops import told
 from .learning_curve import learning_curve
 from .markdown import code, plain, settings
 from .protocol import is_classification
+from .protocols_of_scores import OF_SCORES
 
 FORMAT = 3
 CURVE = "plots/curve.svg"
@@ -55,6 +56,11 @@ def render(proof: Proof) -> Mapping[str, bytes]:
     classes = ""
     if is_classification(claim.protocol) and proof.rows and claim.data.labels:
         classes, plots = classes_section(proof.rows, claim.data.labels, proof.pictures)
+        files |= plots
+    elif claim.protocol.family in OF_SCORES and proof.rows:
+        from .card_scores import scores_section  # it needs numpy, and cards of classifiers do not
+
+        classes, plots = scores_section(claim.protocol, proof.rows)
         files |= plots
     files["README.md"] = _readme(claim, classes).encode()
     return files

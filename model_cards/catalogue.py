@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from .errors import InputError
 from .protocol import Protocol, image_top1
+from .protocols_of_scores import click_through, legacy_ranking, sampled_recommendation
 from .target import Target
 
 # The means and standard deviations of ImageNet's channels that every reference recipe uses.
@@ -20,18 +21,20 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class System:
     """One system.
 
-    ``architecture`` is a name that ``finetune.architectures`` builds; ``parameters`` the reference's
-    exact count with ``classes`` classes; ``source`` where target and recipe were published.
+    ``architecture`` is a name that ``finetune`` builds; ``parameters`` the reference's exact count with ``classes``
+    classes, ``None`` where it has none: the sizes of its tables are then those of ``data``. ``source``: where target
+    and recipe were published.
     """
 
     name: str
     task: str
     architecture: str
     parameters: int
-    classes: int
+    classes: int | None
     protocol: Protocol
     target: Target
     source: str
+    data: str | None = None
 
 
 # 224 x 224 centre crop of a bilinear resize of the short side to 256, one crop, one pass.
@@ -52,6 +55,47 @@ def _imagenet(name: str, architecture: str, parameters: int, top1: float, folder
     )
 
 
+_RECOMMENDERS = "NVIDIA DeepLearningExamples"
+
+# Their parameters are nearly all rows of tables, as many as the data has values.
+_OF_TABLES = (
+    System(
+        name="dlrm",
+        task="click-through",
+        architecture="dlrm",
+        parameters=4_189_139_585,
+        classes=None,
+        data="Criteo 1TB, frequency limit 15",
+        protocol=click_through(),
+        target=Target(metric="auc", relation=">=", threshold=0.8),
+        source=f"{_RECOMMENDERS}, PyTorch/Recommendation/DLRM",
+    ),
+    System(
+        name="ncf",
+        task="recommendation",
+        architecture="neumf",
+        parameters=31_832_577,
+        classes=None,
+        data="MovieLens 20M",
+        protocol=sampled_recommendation(negatives=100, seed=0),
+        target=Target(metric="hit_rate_at_10", relation=">=", threshold=0.95),
+        source=f"{_RECOMMENDERS}, PyTorch/Recommendation/NCF",
+    ),
+    System(
+        name="wide-and-deep",
+        task="ranking",
+        architecture="wide_deep",
+        parameters=91_777_245,
+        classes=None,
+        data="Outbrain click prediction",
+        # The published target is of the reference's own count, which cuts groups at the edges of batches.
+        protocol=legacy_ranking(batch_size=131_072),
+        target=Target(metric="legacy_map_at_12", relation=">=", threshold=0.67),
+        source=f"{_RECOMMENDERS}, TensorFlow2/Recommendation/WideAndDeep",
+    ),
+)
+
+
 CATALOGUE: Mapping[str, System] = {
     system.name: system
     for system in (
@@ -59,6 +103,7 @@ CATALOGUE: Mapping[str, System] = {
         _imagenet("resnext101-32x4d", "resnext101_32x4d", 44_177_704, 0.792, "resnext101-32x4d"),
         # Squeeze width 16 in every block, as the reference has it; timm's net of this name has 48,955,416.
         _imagenet("se-resnext101-32x4d", "se_resnext101_32x4d_rd16", 45_251_128, 0.799, "se-resnext101-32x4d"),
+        *_OF_TABLES,
     )
 }
 

@@ -51,9 +51,9 @@ def worst_ties_first(items: Items) -> Numbers:
     return order
 
 
-def first_relevant(rows: Sequence[Row], *, placed: bool) -> Numbers:
-    """The place of the best relevant item of each group that has one, [groups], from 1; whole groups."""
-    items = items_of(rows, placed=placed)
+def first_relevant(rows: Sequence[Row]) -> Numbers:
+    """The place of the best relevant item of each group that has one, [groups], from 1."""
+    items = items_of(rows, placed=False)
     order = worst_ties_first(items)
     relevant = items.label[order] == 1
     group, place = items.group[order][relevant], places(items.group, order)[relevant]
