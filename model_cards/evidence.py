@@ -23,6 +23,10 @@ _RANKED = re.compile(
     rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)","prediction":\{"above":' + _CLASS + rb',"equal":' + _CLASS
     + rb'\},"truth":\{"candidates":' + _CLASS + rb',"pool":"([0-9a-f]+)","seen":' + _CLASS + rb"\}\}"
 )  # fmt: skip
+_GROUPED = re.compile(
+    rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)","prediction":\[(-?[0-9]+\.[0-9]+(?:,-?[0-9]+\.[0-9]+)*)\]'
+    rb',"truth":\[([01](?:,[01])*)\](?:,"unit":"([0-9a-f]+)")?\}'
+)
 
 # What was right, and what the model said: a label, an answer's text, a list of boxes, a number.
 Answer = Any
@@ -71,7 +75,7 @@ def load(data: bytes) -> tuple[Row, ...]:
 
 
 def _row(line: bytes, number: int) -> Row:
-    return _classified(line) or _ranked(line) or _any_row(line, number)
+    return _classified(line) or _ranked(line) or _grouped(line) or _any_row(line, number)
 
 
 def _classified(line: bytes) -> Row | None:
@@ -106,6 +110,24 @@ def _ranked(line: bytes) -> Row | None:
         truth={"candidates": int(candidates), "pool": pool.decode(), "seen": int(seen)},
         prediction={"above": int(above), "equal": int(equal)},
         confidence=float(told),
+    )
+
+
+def _grouped(line: bytes) -> Row | None:
+    """The same for the scores and labels of a group (`grouped.group_row`)."""
+    found = _GROUPED.fullmatch(line)
+    if found is None:
+        return None
+    told, identity, said, labels, unit = found.groups()
+    scores = list(map(float, said.split(b",")))
+    if not _is_canonical(told) or ",".join(map(repr, scores)).encode() != said:
+        return None
+    return Row(
+        id=identity.decode(),
+        truth=list(map(int, labels.split(b","))),
+        prediction=scores,
+        confidence=float(told),
+        unit=None if unit is None else unit.decode(),
     )
 
 
