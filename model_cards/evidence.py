@@ -23,8 +23,9 @@ _RANKED = re.compile(
     rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)","prediction":\{"above":' + _CLASS + rb',"equal":' + _CLASS
     + rb'\},"truth":\{"candidates":' + _CLASS + rb',"pool":"([0-9a-f]+)","seen":' + _CLASS + rb"\}\}"
 )  # fmt: skip
+_SHARE = rb"-?[0-9]+\.[0-9]*[1-9]"  # a whole number has no point, and is left to who reads every form
 _GROUPED = re.compile(
-    rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)","prediction":\[(-?[0-9]+\.[0-9]+(?:,-?[0-9]+\.[0-9]+)*)\]'
+    rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)","prediction":\[(' + _SHARE + rb"(?:," + _SHARE + rb")*)\]"
     rb',"truth":\[([01](?:,[01])*)\](?:,"unit":"([0-9a-f]+)")?\}'
 )
 

@@ -33,7 +33,7 @@ def test_target_and_size_are_the_references(name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_systems_of_tables_have_their_targets_and_protocols(name: str) -> None:
-    """No classes: what they are counted at is the data whose tables they have; the target is on the protocol's metric."""
+    """No classes: they are counted at the tables of their data; the target is on the protocol's metric."""
     system = find(name)
     target, parameters, protocol = TABLES[name]
     assert (str(system.target), system.parameters, system.protocol.name) == (target, parameters, protocol)
