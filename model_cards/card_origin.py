@@ -46,7 +46,7 @@ def _on_this_test(claim: Claim, parent: Parent) -> str:
 
 def _difference(c: Comparison) -> str:
     if isinstance(c, ScoreComparison):
-        by = "DeLong's test" if c.method == "delong" else "paired t-test"
+        by = "paired t-test" if c.method == "paired-t" else "DeLong's test"
         low, high = (told_change(c.metric, end) for end in (c.low, c.high))
         return (
             f"Difference in {plain(c.metric)} {told_change(c.metric, c.difference)} (95 % {low} to {high}) on the same "

@@ -15,7 +15,7 @@ from .errors import InputError
 from .evidence import Row
 from .linearised import interval_of, standard_error
 from .protocol_family import Parameters
-from .score_comparison import ScoreComparison, score_comparison
+from .score_comparison import Method, ScoreComparison, score_comparison
 from .unit_means import UnitMean
 from .units import summed
 
@@ -45,7 +45,8 @@ def compare_auc_of(new: Sequence[Row], old: Sequence[Row], _: Parameters) -> Sco
     first, second = clicks_of(new), clicks_of(old)
     a, b = (place(first.clicked, clicks.probability) for clicks in (first, second))
     error = clustered_error(a, b, first.clicked, first.units)
-    return score_comparison("auc", a.value - b.value, error, _units(first.units), "delong")
+    method: Method = "delong-by-unit" if first.by_unit else "delong"
+    return score_comparison("auc", a.value - b.value, error, int(first.units.max()) + 1, method)
 
 
 def average_precision_of(rows: Sequence[Row], _: Parameters) -> Estimate:
@@ -85,7 +86,3 @@ def _surprises(rows: Sequence[Row], _: Parameters) -> NDArray[np.float64]:
 
 
 LOG_LOSS = UnitMean(metric="log_loss", worths=_surprises, share=False)
-
-
-def _units(numbers: NDArray[np.intp]) -> int:
-    return int(numbers.max()) + 1

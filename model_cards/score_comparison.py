@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .metric import kind_of
-from .normal import quantile, significant, two_tails, upper_tail
+from .normal import quantile, significant, upper_tail
 
-Method = Literal["delong", "paired-t"]
+Method = Literal["delong", "delong-by-unit", "paired-t"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def score_comparison(metric: str, difference: float, error: float, n: int, metho
         error=significant(error),
         low=significant(difference - spread),
         high=significant(difference + spread),
-        p_value=two_tails(difference / error) if error else 1.0,
+        p_value=min(1.0, significant(2 * _tail(abs(difference) / error, n, method))) if error else 1.0,
         method=method,
     )
 
@@ -82,15 +82,33 @@ def score_non_inferiority(found: ScoreComparison, margin: float, confidence: flo
         gain=gain,
         low=low,
         confidence=confidence,
-        p_value=upper_tail((gain + margin) / found.error) if found.error else 0.0 if gain > -margin else 1.0,
+        p_value=_against(gain + margin, found),
         holds=low > -margin,
     )
 
 
+def _against(above: float, found: ScoreComparison) -> float:
+    """The p-value of the hypothesis that the gain is no more than what the found one lies ``above``."""
+    if found.error == 0:
+        return 0.0 if above > 0 else 1.0
+    return significant(_tail(above / found.error, found.n, found.method))
+
+
+# DeLong's test is by the normal distribution, as in the paper; the others are by Student's t of the units less one.
+# scipy is imported where it is needed: an audit of a classifier is over before it would have been loaded.
+
+
 def _quantile(share: float, n: int, method: Method) -> float:
-    """Student's t with n - 1 degrees of freedom; DeLong's test is by the normal distribution, as in the paper."""
     if method == "delong":
         return quantile(share)
-    from scipy.special import stdtrit  # here: an audit of a classifier is over before it would have been loaded
+    from scipy.special import stdtrit
 
     return round(float(stdtrit(max(1, n - 1), share)), 12)
+
+
+def _tail(statistic: float, n: int, method: Method) -> float:
+    if method == "delong":
+        return upper_tail(statistic)
+    from scipy.special import stdtr
+
+    return float(stdtr(max(1, n - 1), -statistic))
