@@ -85,10 +85,9 @@ def _ranking(protocol: Protocol, rows: Sequence[Row]) -> Section:
     figures = _figures(protocol, rows)
     whole = [replace(row, truth=row.truth["labels"]) for row in rows] if legacy else rows
     places = first_relevant(whole)
-    left_out = len(rows) - len(places)
     text = [
         "## Ranking\n",
-        f"{len(places):,} groups have a relevant item; {left_out:,} have none and are left out.\n",
+        f"Groups with a relevant item: {len(places):,} of {len(rows):,}; the others are left out.\n",
         _table(figures, protocol),
     ]
     if legacy:

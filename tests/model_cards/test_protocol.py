@@ -8,6 +8,13 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from roadworthy.model_cards import InputError, Protocol, Row, image_top1, score, text_accuracy, with_metric
 from roadworthy.model_cards.protocol import FAMILIES, is_classification
+from roadworthy.model_cards.protocols_of_scores import (
+    click_through,
+    full_recommendation,
+    legacy_ranking,
+    ranking,
+    sampled_recommendation,
+)
 
 DIGEST = "0123456789ab" + "c" * 52
 TEXT = text_accuracy(max_length=128, tokenizer_sha256=DIGEST)
@@ -140,6 +147,42 @@ def test_a_parameter_of_a_wrong_type_is_refused() -> None:
     wrong = dataclasses.replace(TEXT, parameters={**TEXT.parameters, "max_length": "128"})
     with pytest.raises(InputError, match="has a parameter of a wrong type"):
         score(wrong, ROWS)
+
+
+SCORED = {
+    "click-through-auc@1": click_through(),
+    "recommendation-hit-rate-at-10-100-negatives-seed-0@1": sampled_recommendation(),
+    "recommendation-hit-rate-at-10-whole-catalogue@1": full_recommendation(),
+    "ranking-map-at-12-whole-groups@1": ranking(),
+    "ranking-legacy-map-at-12-batches-of-131072@1": legacy_ranking(),
+}
+
+
+@pytest.mark.parametrize(("name", "protocol"), SCORED.items())
+def test_protocols_of_scores_hide_nothing(name: str, protocol: Protocol) -> None:
+    """Their names; every metric has another id and goes back; what an id does not spell out is refused."""
+    assert protocol.name == name
+    assert not is_classification(protocol)
+    names = {with_metric(protocol, metric).name for metric in FAMILIES[protocol.family].metrics}
+    assert len(names) == len(FAMILIES[protocol.family].metrics)
+    for metric in FAMILIES[protocol.family].metrics:
+        assert with_metric(with_metric(protocol, metric), protocol.metric) == protocol
+    hidden = [{**protocol.parameters, "extra": 1}]
+    hidden += [{**protocol.parameters, key: 7} for key in protocol.parameters]
+    hidden += [{**protocol.parameters, key: "7"} for key in FAMILIES[protocol.family].stated]
+    for parameters in hidden:
+        with pytest.raises(InputError, match=r"does not follow from its parameters|of a wrong type"):
+            score(dataclasses.replace(protocol, parameters=parameters), ROWS)
+    for key in FAMILIES[protocol.family].stated:
+        rest = {k: v for k, v in protocol.parameters.items() if k != key}
+        with pytest.raises(InputError, match=f"lacks the parameter '{key}'"):
+            score(dataclasses.replace(protocol, parameters=rest), ROWS)
+
+
+def test_less_loss_is_better() -> None:
+    """The direction goes with the metric."""
+    assert with_metric(click_through(), "log_loss").relation == "<="
+    assert {protocol.relation for protocol in SCORED.values()} == {">="}
 
 
 def test_a_metric_carries_the_name_of_its_protocol() -> None:
