@@ -25,7 +25,7 @@ def compare(protocol: Protocol, new: Sequence[Row], old: Sequence[Row]) -> Compa
     comparer = family.comparisons.get(protocol.metric) if family else None
     if comparer is None:
         return compare_rows(new, old)
-    if [(r.id, r.truth, r.unit) for r in new] != [(r.id, r.truth, r.unit) for r in old]:
+    if len(new) != len(old) or not all(map(_same_example, new, old)):
         raise InputError(
             f"the two sets of answers are not to the same examples ({len(new):,} and {len(old):,}), candidates and "
             "units, so they cannot be compared. Measure both models on the same data, with the same draw."
@@ -37,6 +37,10 @@ def compare(protocol: Protocol, new: Sequence[Row], old: Sequence[Row]) -> Compa
             f"the two models cannot be compared on these {len(new):,} rows of evidence ({error}). Measure both on more "
             "data."
         ) from error
+
+
+def _same_example(one: Row, other: Row) -> bool:
+    return one.id == other.id and one.truth == other.truth and one.unit == other.unit
 
 
 def non_inferiority(

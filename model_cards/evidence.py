@@ -24,9 +24,11 @@ _RANKED = re.compile(
     + rb'\},"truth":\{"candidates":' + _CLASS + rb',"pool":"([0-9a-f]+)","seen":' + _CLASS + rb"\}\}"
 )  # fmt: skip
 _SHARE = rb"-?[0-9]+\.[0-9]*[1-9]"  # a whole number has no point, and is left to who reads every form
+_LABELS = rb"\[([01](?:,[01])*)\]"
 _GROUPED = re.compile(
     rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)","prediction":\[(' + _SHARE + rb"(?:," + _SHARE + rb")*)\]"
-    rb',"truth":\[([01](?:,[01])*)\](?:,"unit":"([0-9a-f]+)")?\}'
+    rb',"truth":(?:' + _LABELS + rb'|\{"labels":' + _LABELS + rb',"start":(0|[1-9][0-9]{0,14})\})'
+    rb'(?:,"unit":"([0-9a-f]+)")?\}'
 )
 
 # What was right, and what the model said: a label, an answer's text, a list of boxes, a number.
@@ -119,17 +121,21 @@ def _grouped(line: bytes) -> Row | None:
     found = _GROUPED.fullmatch(line)
     if found is None:
         return None
-    told, identity, said, labels, unit = found.groups()
+    told, identity, said, alone, labels, start, unit = found.groups()
     scores = list(map(float, said.split(b",")))
     if not _is_canonical(told) or ",".join(map(repr, scores)).encode() != said:
         return None
     return Row(
         id=identity.decode(),
-        truth=list(map(int, labels.split(b","))),
+        truth=_numbers(alone) if start is None else {"labels": _numbers(labels), "start": int(start)},
         prediction=scores,
         confidence=float(told),
         unit=None if unit is None else unit.decode(),
     )
+
+
+def _numbers(labels: bytes) -> list[int]:
+    return [digit - 48 for digit in labels[::2]]  # "0,1,1": a digit, a comma, a digit
 
 
 def _is_canonical(number: bytes) -> bool:

@@ -77,8 +77,8 @@ def _legacy_worths(rows: Sequence[Row], parameters: Parameters) -> Values:
     _check_tiles(items.starts, sizes)
     within = np.arange(len(items.group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     batch = (items.starts[items.group] + within) // int(str(parameters["batch_size"]))
-    pieces, piece = np.unique(np.stack([items.group, batch], axis=1), axis=0, return_inverse=True)
-    piece = piece.ravel()
+    begins = (np.diff(items.group, prepend=-1) != 0) | (np.diff(batch, prepend=-1) != 0)
+    piece = np.cumsum(begins) - 1
     order = np.lexsort((within, -items.score, piece))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = places(piece, order)
@@ -86,7 +86,7 @@ def _legacy_worths(rows: Sequence[Row], parameters: Parameters) -> Values:
     # np.unique gives the first of each piece, and pieces hold their items in the order of the data.
     counted, first = np.unique(piece[positive], return_index=True)
     ranks = rank[positive[first]]
-    group = pieces[counted, 0]
+    group = items.group[begins][counted]
     worth = np.bincount(group, np.where(ranks <= K, 1 / ranks, 0.0), minlength=len(rows))
     return np.stack([worth, np.bincount(group, minlength=len(rows)).astype(np.float64)], axis=1)
 

@@ -56,8 +56,9 @@ def ranks(rows: Sequence[Row]) -> NDArray[np.int64]:
     Raises:
         InputError: a row of another form, or more items above it than there are candidates.
     """
-    for row in rows:
-        _check(row)
+    if not _fit(rows):
+        for row in rows:
+            _check(row)
     return np.array([1 + row.prediction["above"] + row.prediction["equal"] for row in rows], dtype=np.int64)
 
 
@@ -92,6 +93,26 @@ def _gains(rows: Sequence[Row], _: Parameters) -> NDArray[np.float64]:
 
 
 NDCG = UnitMean(metric="ndcg_at_10", worths=_gains, share=True)
+
+
+def _fit(rows: Sequence[Row]) -> bool:
+    """Whether all rows are of the form that `_check` asks for, in a fifth of its time; it says which one is not."""
+    try:
+        truths, said = [row.truth for row in rows], [row.prediction for row in rows]
+        columns = [[truth[name] for truth in truths] for name in ("candidates", "seen")]
+        columns += [[one[name] for one in said] for name in ("above", "equal")]
+        named = all(map(_POOL.fullmatch, [truth["pool"] for truth in truths]))
+        sizes = {(len(truth), len(one)) for truth, one in zip(truths, said, strict=True)}
+    except (TypeError, LookupError):
+        return False
+    if not named or sizes != {(len(_TRUTH), len(_PREDICTION))} or not all(_are_whole(column) for column in columns):
+        return False
+    candidates, seen, above, equal = (np.array(column, dtype=np.int64) for column in columns)
+    return bool(min(seen.min(), above.min(), equal.min()) >= 0 and (above + equal <= candidates).all())
+
+
+def _are_whole(column: list[Any]) -> bool:
+    return set(map(type, column)) == {int}
 
 
 def _check(row: Row) -> None:

@@ -210,11 +210,15 @@ NUMBER = st.sampled_from(["0.5", "0.50", "-0.5", "-0.0", "00.5", "1", "1.0", "1e
 
 
 @given(
-    st.lists(NUMBER, min_size=1, max_size=4), st.lists(st.sampled_from(["0", "1", "01", "2"]), min_size=1, max_size=4)
+    st.lists(NUMBER, min_size=1, max_size=4),
+    st.lists(st.sampled_from(["0", "1", "01", "2"]), min_size=1, max_size=4),
+    st.sampled_from([None, "0", "7", "07", "-1", "1.5", "999999999999999", "9007199254740993"]),
 )
-def test_a_group_is_read_as_any_other_row(scores: list[str], labels: list[str]) -> None:
-    """The short way through its one form, and the long way, agree."""
-    line = f'{{"confidence":0.5,"id":"ab","prediction":[{",".join(scores)}],"truth":[{",".join(labels)}]}}'.encode()
+def test_a_group_is_read_as_any_other_row(scores: list[str], labels: list[str], start: str | None) -> None:
+    """The short way through its two forms, and the long way, agree."""
+    truth = f"[{','.join(labels)}]"
+    truth = truth if start is None else f'{{"labels":{truth},"start":{start}}}'
+    line = f'{{"confidence":0.5,"id":"ab","prediction":[{",".join(scores)}],"truth":{truth}}}'.encode()
     short = _grouped(line)
     try:
         long = _any_row(line, 1)
@@ -225,7 +229,8 @@ def test_a_group_is_read_as_any_other_row(scores: list[str], labels: list[str]) 
 
 
 def test_a_group_takes_the_short_way() -> None:
-    """With a unit and without."""
-    (row,) = rows_of([([1, 0], [0.625, 0.25])])
-    for one in (row, dataclasses.replace(row, unit="ab")):
+    """With a unit and without, and with where it begins."""
+    group: Groups = [([1, 0], [0.625, 0.25])]
+    (row,), (placed,) = rows_of(group), rows_of(group, placed=True)
+    for one in (row, dataclasses.replace(row, unit="ab"), placed, dataclasses.replace(placed, unit="ab")):
         assert _grouped(evidence.dump([one]).rstrip()) == one
