@@ -71,7 +71,9 @@ def auc(truths: Sequence[bool] | NDArray[np.bool_], scores: ArrayLike, confidenc
     )
 
 
-def compare_auc(truths: Sequence[bool], new: ArrayLike, old: ArrayLike, confidence: float = 0.95) -> AucComparison:
+def compare_auc(
+    truths: Sequence[bool] | NDArray[np.bool_], new: ArrayLike, old: ArrayLike, confidence: float = 0.95
+) -> AucComparison:
     """DeLong's paired test (1988, equation 5) and interval of the difference of two AUC on the same examples.
 
     Raises:

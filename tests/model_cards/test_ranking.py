@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score
 
-from roadworthy.model_cards import InputError, Row, evidence, score
+from roadworthy.model_cards import DamagedError, InputError, Row, evidence, score
 from roadworthy.model_cards.evidence import _any_row, _grouped
 from roadworthy.model_cards.grouped import group_row
 from roadworthy.model_cards.protocols_of_scores import legacy_ranking, ranking
@@ -222,7 +222,7 @@ def test_a_group_is_read_as_any_other_row(scores: list[str], labels: list[str], 
     short = _grouped(line)
     try:
         long = _any_row(line, 1)
-    except evidence.DamagedError:
+    except DamagedError:
         assert short is None
     else:
         assert short in (None, long)

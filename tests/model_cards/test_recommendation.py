@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import ndcg_score, top_k_accuracy_score
 from statsmodels.stats.proportion import proportion_confint
 
-from roadworthy.model_cards import InputError, Metric, Row, evidence, score, with_metric
+from roadworthy.model_cards import DamagedError, InputError, Metric, Row, evidence, score, with_metric
 from roadworthy.model_cards.candidates import above_and_equal
 from roadworthy.model_cards.evidence import _any_row, _ranked
 from roadworthy.model_cards.protocols_of_scores import full_recommendation, sampled_recommendation
@@ -57,9 +57,10 @@ def test_both_metrics_are_scikit_learns() -> None:
 @given(st.lists(st.lists(st.integers(0, 4), min_size=14, max_size=14), min_size=1, max_size=25), st.randoms())
 @settings(deadline=None, max_examples=50)
 def test_among_equal_scores_the_item_is_last(users: list[list[int]], order: Any) -> None:
-    """A plain sort that puts it there; in any order of rows, and after a rising function of the scores."""
+    """Counted one by one; in any order of rows, and after a rising function of the scores."""
     scores = np.array(users, dtype=np.float64)
-    places = [sorted(range(14), key=lambda i, row=row: (-row[i], i == 0)).index(0) + 1 for row in users]
+    # Whoever scores higher or the same stands before it.
+    places = [1 + sum(one >= row[0] for one in row[1:]) for row in users]
     rows = rows_of(scores)
     order.shuffle(rows)
     hits = measured(rows, "hit_rate_at_10")
@@ -148,7 +149,7 @@ def test_a_rank_is_read_as_any_other_row(confidence: str, above: str, seen: str,
     short = _ranked(line)
     try:
         long = _any_row(line, 1)
-    except evidence.DamagedError:
+    except DamagedError:
         assert short is None
     else:
         assert short in (None, long)

@@ -120,7 +120,8 @@ def test_units_with_many_rows_are_compared_as_units() -> None:
     old, new = random.random((2, 50))
     alone = MEAN.compare(rows_of(new), rows_of(old), {})
     copied = MEAN.compare(rows_of(np.repeat(new, 30), 30), rows_of(np.repeat(old, 30), 30), {})
-    assert (copied.n, copied.low, copied.high) == (50, pytest.approx(alone.low), pytest.approx(alone.high))
+    assert copied.n == 50
+    assert (copied.low, copied.high) == pytest.approx((alone.low, alone.high))
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
