@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from securesystemslib.signer import Key
 from sklearn.datasets import load_breast_cancer
@@ -67,8 +69,8 @@ def tumours(columns: int) -> list[Row]:
 
 
 def users(seed: int, p: float) -> list[Row]:
-    """Ranks of 300 users' items."""
-    above = np.random.default_rng(seed).geometric(p, 300) - 1
+    """Ranks of 150 users' items."""
+    above = np.random.default_rng(seed).geometric(p, 150) - 1
     return [
         user_row(
             id=sha(f"user {i}"),
@@ -84,8 +86,8 @@ def users(seed: int, p: float) -> list[Row]:
 
 
 def groups(seed: int, lean: float, *, placed: bool) -> list[Row]:
-    """300 groups of six, the first of which is relevant in each."""
-    scores = np.random.default_rng(seed).random((300, 6))
+    """150 groups of six, the first of which is relevant in each."""
+    scores = np.random.default_rng(seed).random((150, 6))
     scores[:, 0] += lean
     return [
         group_row(
@@ -121,6 +123,9 @@ NAMES = [
     "map_at_12",
     "legacy_map_at_12",
 ]
+
+
+ROWS = {name: (answers(name)[0], answers(name)[1][:40]) for name in NAMES}
 
 
 def scored(protocol: Protocol, gate: Gate = POINT) -> Callable[[Claim, Sequence[Row], Sequence[Row]], Claim]:
@@ -294,6 +299,41 @@ def test_a_loss_that_fell_is_no_refusal(claim: Claim) -> None:
     assert isinstance(changed.parent.non_inferior, ScoreNonInferiority)
     assert changed.parent.comparison.difference < 0 < changed.parent.non_inferior.gain
     assert not refusals(changed)
+
+
+# --- whatever the evidence holds
+
+WORDS = st.sampled_from(["", "a", "f" * 16])
+NUMBERS = st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False)
+JSON = st.recursive(
+    st.none() | NUMBERS | WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["labels", "start", "candidates", "pool", "seen", "above", "equal"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("name", ["auc", "log_loss", "hit_rate_at_10", "ndcg_at_10", "map_at_12", "legacy_map_at_12"])
+@given(truth=JSON, prediction=JSON, confidence=st.floats(allow_nan=False, allow_infinity=False))
+@settings(max_examples=40, deadline=None)
+def test_any_row_is_scored_or_refused(name: str, truth: Any, prediction: Any, confidence: float) -> None:
+    """One among good ones: a figure between 0 and 1, or an error that says what was expected."""
+    protocol, rows = ROWS[name]
+    bad = Row(id="ab", truth=truth, prediction=prediction, confidence=confidence, log_likelihood=-0.5)
+    found = value_or_reason(protocol, [*rows, bad])
+    assert "expected" in found if isinstance(found, str) else 0 <= found <= 1
+
+
+def value_or_reason(protocol: Protocol, rows: list[Row]) -> float | str:
+    """The figure, or why there is none."""
+    try:
+        return score(protocol, rows).value
+    except InputError as error:
+        return str(error)
 
 
 # --- what is not compared
