@@ -60,7 +60,7 @@ def read_table(root: Path, *, text: str | None = None, label: str | None = None,
     Raises:
         InputError: no such data, no such column, or rows without a text or a label (all are named by number).
     """
-    given, files = _files(root)
+    given, files = table_files(root)
     rows: list[TextRow] = []
     unreadable: list[Unreadable] = []
     columns: Columns | None = None
@@ -79,7 +79,7 @@ def look_through(
     Raises:
         InputError: no such data, or not one row that can be used.
     """
-    given, files = _files(root)
+    given, files = table_files(root)
     rows: list[TextRow] = []
     unreadable: list[Unreadable] = []
     columns: Columns | None = None
@@ -145,7 +145,12 @@ def _table(
     return Table(root=root, files=tuple(path for path, _ in files), rows=tuple(rows), columns=columns, split=split)
 
 
-def _files(root: Path) -> tuple[frozenset[Part], list[tuple[Path, Part | None]]]:
+def table_files(root: Path) -> tuple[frozenset[Part], list[tuple[Path, Part | None]]]:
+    """The parts that a user laid out as files, and every file with its part.
+
+    Raises:
+        InputError: no such data, or no table in it.
+    """
     if root.is_file():
         if root.suffix.lower() not in SUFFIXES:
             raise InputError(f"{root} is no table that can be read. {_AS_EXPECTED}")

@@ -1,0 +1,1 @@
+"""Models of rows with features: click-through, recommendation, ranking."""
