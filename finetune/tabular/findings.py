@@ -67,7 +67,7 @@ def single_feature_auc(store: Store) -> dict[str, float]:
     for name, scale in zip(store.schema.numeric, store.encoder.scales, strict=True):
         found[name] = max(_auc(store.numeric[rows, at + n], label) for n in range(scale.width))
         at += scale.width
-    half = (np.asarray(store.digest[rows, -1]) & 1).astype(bool)  # by content, so that copies fall into one half
+    half = np.arange(len(rows)) % 2 == 0
     for (one, first), words in zip(store.schema.slots, store.encoder.vocabularies, strict=True):
         found[one.name] = _category_auc(np.asarray(store.ids[rows, first]), words.size, label, half)
     return found

@@ -167,8 +167,9 @@ def _truth(label: Profile, positive: str | None) -> tuple[str, str]:
     """
     found = ", ".join(repr(value) for value in label.values) + (", …" if label.distinct > 3 else "")
     if label.distinct != 2:
+        count = "one value in all rows" if label.distinct == 1 else f"{label.distinct:,} different values"
         raise InputError(
-            f"the label {label.name!r} has {label.distinct} different values (found: {found or 'none'}); expected two, "
+            f"the label {label.name!r} has {count} (found: {found or 'nothing'}); expected two, "
             'such as 0 and 1. Is it the label? State another one: label = "NAME" in schema.toml, or --label-column.'
         )
     first, second = label.values
