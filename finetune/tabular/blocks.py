@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.csv
@@ -18,7 +18,8 @@ from roadworthy.model_cards import InputError
 from .bad_rows import BadRows
 from .values import as_text
 
-_BYTES = 16 * 2**20  # of a CSV file in one block: about 100,000 rows
+# Of a CSV file in one block. The reader runs up to 32 blocks ahead, which is what it takes of memory.
+_BYTES = 4 * 2**20
 _ROWS = 65536  # of the others
 
 
@@ -64,7 +65,7 @@ def _csv(path: Path, bad: BadRows, only: Sequence[str] | None) -> Iterator[Block
         bad.add(path, row.number - 1, f"found {row.actual_columns} fields, the header has {row.expected_columns}")
         return "skip"
 
-    with path.open("rb") as file:
+    with pa.OSFile(str(path)) as file:
         reader = pyarrow.csv.open_csv(
             file,
             # One thread: only then are the numbers of malformed rows known.
@@ -106,7 +107,7 @@ def _parquet(path: Path, only: Sequence[str] | None) -> Iterator[Block]:
         yield from _numbered(path, batches, file)
 
 
-def _numbered(path: Path, batches: Any, file: BinaryIO) -> Iterator[Block]:
+def _numbered(path: Path, batches: Any, file: Any) -> Iterator[Block]:
     first = 1
     for batch in batches:
         columns = {name.strip(): as_text(batch.column(n)) for n, name in enumerate(batch.schema.names)}

@@ -113,7 +113,7 @@ def _write(block: Block, file: int, part: int, schema: Schema, books: Codebooks,
         for hot in spread(columns[one.name], one.hotness)
     ]
     if codes:
-        out.append("ids", np.stack(codes, axis=1))
+        out.append("codes", np.stack(codes, axis=1))
     if schema.label is not None:
         yes, no = (_is(columns[schema.label], value) for value in (schema.positive, schema.negative))
         refuse(~(yes | no), schema.label)

@@ -20,7 +20,7 @@ from .encoder import Encoder
 from .infer import infer
 from .number_scale import fit
 from .profile import profiles_of
-from .row_reader import Codebooks, read_rows
+from .row_reader import Codebooks, RowFiles, read_rows
 from .row_split import NUMBER, Keys, RowSplit, parts_of, split_of
 from .schema import Schema
 from .schema_file import Overrides, find_overrides
@@ -117,37 +117,70 @@ def _second_pass(
     part = _array(folder, "part", "uint8", rows)
     part[:] = parts_of(split, _keys(folder, rows, schema, books, part))
     train = np.asarray(part) == NUMBER["train"]
-    ids = _array(folder, "ids", "int32", rows, schema.width) if schema.width else np.empty((rows, 0), np.int32)
-    raw = [_array(folder, f"raw-{n}", "float32", rows) for n in range(len(schema.numeric))]
     if encoder is None:
         encoder = Encoder(
             schema=schema,
-            vocabularies=tuple(_vocabulary(one, at, books, ids, train) for one, at in schema.slots),
-            scales=tuple(fit(column[span][train[span]] for span in _spans(rows)) for column in raw),
+            vocabularies=_vocabularies(folder, schema, books, train),
+            scales=tuple(fit(_of_train(folder, f"raw-{n}", train)) for n in range(len(schema.numeric))),
         )
-    tables = [
-        np.append(words.encode(books.features[one.name].values()), np.int32(MISSING))  # the code -1 is its last
-        for (one, _), words in zip(schema.slots, encoder.vocabularies, strict=True)
-    ]
-    with (folder / "numeric.bin").open("wb") as out:
-        for span in _spans(rows):
-            for (one, at), table in zip(schema.slots, tables, strict=True):
-                ids[span, at : at + one.hotness] = table[ids[span, at : at + one.hotness]]
-            scaled = encoder.scaled([column[span] for column in raw], span.stop - span.start)
-            out.write(scaled.tobytes())
-            report("encoding", span.stop, rows)
-    for n in range(len(raw)):
-        (folder / f"raw-{n}.bin").unlink()
+    _encode(folder, rows, books, encoder, report)
     return encoder
 
 
-def _vocabulary(one: Any, at: int, books: Codebooks, ids: NDArray[np.int32], train: NDArray[np.bool_]) -> Vocabulary:
-    values = books.features[one.name].values()
-    counts = np.zeros(len(values), dtype=np.int64)
-    for span in _spans(len(train)):
-        codes = ids[span, at : at + one.hotness][train[span]]
-        counts += np.bincount(codes[codes >= 0], minlength=len(values))
-    return Vocabulary.counted(values, counts, one.min_count)
+def _encode(folder: Path, rows: int, books: Codebooks, encoder: Encoder, report: Report) -> None:
+    """Writes what the model takes, and removes what it was made of."""
+    slots, raw = encoder.schema.slots, [f"raw-{n}" for n in range(len(encoder.schema.numeric))]
+    tables = [
+        np.append(words.encode(books.features[one.name].values()), np.int32(MISSING))  # the code -1 is its last
+        for (one, _), words in zip(slots, encoder.vocabularies, strict=True)
+    ]
+    codes = _pieces(folder, "codes", "int32", rows, encoder.schema.width)
+    numbers = [_pieces(folder, name, "float32", rows) for name in raw]
+    done = 0
+    with RowFiles(folder) as out:
+        for count in _counts(rows):
+            if slots:
+                block = next(codes)
+                for (one, at), table in zip(slots, tables, strict=True):
+                    block[:, at : at + one.hotness] = table[block[:, at : at + one.hotness]]
+                out.append("ids", block)
+            out.append("numeric", encoder.scaled([next(column) for column in numbers], count))
+            done += count
+            report("encoding", done, rows)
+    for name in (*raw, *(["codes"] if slots else [])):
+        (folder / f"{name}.bin").unlink()
+
+
+def _vocabularies(folder: Path, schema: Schema, books: Codebooks, train: NDArray[np.bool_]) -> tuple[Vocabulary, ...]:
+    values = [books.features[one.name].values() for one in schema.categorical]
+    counts = [np.zeros(len(each), dtype=np.int64) for each in values]
+    for block in _of_train(folder, "codes", train, schema.width, "int32") if values else ():
+        for (one, at), count in zip(schema.slots, counts, strict=True):
+            codes = block[:, at : at + one.hotness].ravel()
+            count += np.bincount(codes[codes >= 0], minlength=len(count))
+    each = zip(schema.categorical, values, counts, strict=True)
+    return tuple(Vocabulary.counted(words, count, one.min_count) for one, words, count in each)
+
+
+def _of_train(
+    folder: Path, name: str, train: NDArray[np.bool_], width: int | None = None, kind: str = "float32"
+) -> Iterator[Any]:
+    start = 0
+    for block in _pieces(folder, name, kind, len(train), width):
+        yield block[train[start : start + len(block)]]
+        start += len(block)
+
+
+def _pieces(folder: Path, name: str, kind: str, rows: int, width: int | None = None) -> Iterator[Any]:
+    """A file of the first pass from its beginning, read and not mapped, so that it takes no more than a piece."""
+    with (folder / f"{name}.bin").open("rb") as file:
+        for count in _counts(rows):
+            flat = np.fromfile(file, dtype=kind, count=count * (width or 1))
+            yield flat.reshape(count, width) if width else flat
+
+
+def _counts(rows: int) -> Iterator[int]:
+    return (min(_BLOCK, rows - start) for start in range(0, rows, _BLOCK))
 
 
 def _keys(folder: Path, rows: int, schema: Schema, books: Codebooks, given: NDArray[np.uint8]) -> Keys:
@@ -164,10 +197,6 @@ def _keys(folder: Path, rows: int, schema: Schema, books: Codebooks, given: NDAr
         user=key("user"),
         item=key("item"),
     )
-
-
-def _spans(rows: int) -> Iterator[slice]:
-    return (slice(start, min(start + _BLOCK, rows)) for start in range(0, rows, _BLOCK))
 
 
 def _array(folder: Path, name: str, kind: str, *shape: int) -> Any:
