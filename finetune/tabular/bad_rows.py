@@ -1,5 +1,6 @@
 """Rows that cannot be used: all are counted, the first are named, and nothing is trained on before they are mended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class BadRows:
         if len(self.named) < _MOST_NAMED:
             self.named.append(Unreadable(name=f"row {number} of {path.name}", found=found))
 
-    def add_all(self, path: Path, first: int, bad: NDArray[np.bool_], column: str, text: list[str | None]) -> None:
+    def add_all(self, path: Path, first: int, bad: NDArray[np.bool_], column: str, text: Sequence[object]) -> None:
         """The rows of a block, counted from ``first``, that are ``bad`` in a column; ``text`` is what it holds."""
         places = np.flatnonzero(bad)
         for at in places[: max(0, _MOST_NAMED - len(self.named))]:

@@ -31,4 +31,5 @@ def _flat(text: Any) -> Any:
     if not pa.types.is_list(text.type):
         return text
     words = pc.fill_null(text.values, _MISSING)
-    return pc.binary_join(pa.ListArray.from_arrays(text.offsets, words), _WITHIN)
+    joined = pc.binary_join(pa.ListArray.from_arrays(text.offsets, words), _WITHIN)
+    return pc.if_else(pc.equal(pc.list_value_length(text), 0), pa.scalar(None, pa.string()), joined)

@@ -4,7 +4,7 @@ Shapes: R rows, N numeric inputs (a column and, where some were missing in train
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Encoder:
         Raises:
             InputError: it is none of these, a feature's column is not there, or has text where numbers are expected.
         """
-        columns = _columns(frame, self.schema.features)
+        columns = _columns(frame, self.schema.features, {one.name for one in self.schema.categorical})
         raw = [self._numbers(name, columns[name]) for name in self.schema.numeric]
         ids = [
             words.encode(hot)
@@ -136,7 +136,7 @@ def spread(text: Any, hotness: int) -> list[Any]:
     return [text.values.take(place) for place in places]
 
 
-def _columns(frame: Any, names: Sequence[str]) -> dict[str, Any]:
+def _columns(frame: Any, names: Sequence[str], lists: Set[str]) -> dict[str, Any]:
     try:
         table = pa.table(dict(frame) if isinstance(frame, Mapping) else frame)
     except (TypeError, ValueError, pa.ArrowException) as error:
@@ -150,4 +150,15 @@ def _columns(frame: Any, names: Sequence[str]) -> dict[str, Any]:
             f"the new rows have no column {lacking[0]!r}, which the model was trained with. Found: "
             f"{', '.join(map(repr, found))}."
         )
-    return {name: as_text(table.column(found[name])) for name in names}
+    columns = {}
+    for name in names:
+        try:
+            columns[name] = as_text(table.column(found[name]))
+        except pa.ArrowException as error:
+            raise InputError(
+                f"column {name!r} of the new rows is a {table.schema.field(found[name]).type}. Expected numbers, text, "
+                "or lists of either."
+            ) from error
+        if name not in lists and pa.types.is_list(columns[name].type):
+            raise InputError(f"column {name!r} of the new rows has lists. Expected one value in each row.")
+    return columns

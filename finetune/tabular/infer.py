@@ -174,9 +174,12 @@ def _truth(label: Profile, positive: str | None) -> tuple[str, str]:
         )
     first, second = label.values
     if positive is not None:
-        if positive not in label.values:
+        meant = [value for value in label.values if value == positive] or [
+            value for value in label.values if value.casefold() == positive.casefold()
+        ]
+        if not meant:
             raise InputError(f"the label {label.name!r} is never {positive!r}. Found: {found}. State one of them.")
-        return positive, second if positive == first else first
+        return meant[0], second if meant[0] == first else first
     for yes, no in ((first, second), (second, first)):
         if _YES.get(yes.casefold()) == no.casefold() or (yes, no) == ("1", "-1"):
             return yes, no

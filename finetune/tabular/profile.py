@@ -15,7 +15,8 @@ from .bad_rows import BadRows
 from .blocks import read_blocks
 from .values import Kind, kind_of
 
-_SAMPLE = 200_000  # rows of each file that a schema is inferred from
+_SAMPLE = 200_000  # rows that a schema is inferred from, the first ones of each file
+_LEAST = 2_000  # of each file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,9 @@ def profiles_of(root: Path) -> tuple[Profile, ...]:
     """
     _, files = table_files(root)
     samples: list[Mapping[str, Any]] = []
+    rows = max(_LEAST, _SAMPLE // len(files))
     for path, _part in files:
-        sample = _sample(path)
+        sample = _sample(path, rows)
         if samples and set(sample) != set(samples[0]):
             raise InputError(_differ(files[0][0], samples[0], path, sample))
         samples.append(sample)
@@ -61,16 +63,16 @@ def profiles_of(root: Path) -> tuple[Profile, ...]:
     return tuple(_profile(name, [sample[name] for sample in samples]) for name in names)
 
 
-def _sample(path: Path) -> Mapping[str, Any]:
+def _sample(path: Path, most: int) -> Mapping[str, Any]:
     blocks, rows = [], 0
     for block in read_blocks(path, BadRows()):
         blocks.append(block)
         rows += len(block)
-        if rows >= _SAMPLE:
+        if rows >= most:
             break
     if not blocks:
         return {}
-    return {name: _joined([block.columns[name] for block in blocks])[:_SAMPLE] for name in blocks[0].columns}
+    return {name: _joined([block.columns[name] for block in blocks])[:most] for name in blocks[0].columns}
 
 
 def _joined(pieces: Sequence[Any]) -> Any:

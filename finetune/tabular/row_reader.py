@@ -103,6 +103,10 @@ def _write(block: Block, file: int, part: int, schema: Schema, books: Codebooks,
         if wrong.any():
             bad.add_all(block.path, block.first, wrong, name, columns[name].to_pylist())
 
+    for name in set(schema.columns) - {one.name for one in schema.categorical}:
+        if pa.types.is_list(columns[name].type):  # JSON may say one thing in one row and another in the next
+            refuse(pc.greater(pc.list_value_length(columns[name]), 1).to_numpy(zero_copy_only=False), name)
+            columns[name] = spread(columns[name], 1)[0]
     for name in schema.numeric:
         values, wrong = as_numbers(columns[name])
         refuse(wrong, name)

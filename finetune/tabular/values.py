@@ -17,6 +17,7 @@ MISSING = ("", "?", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None", "\
 Kind = Literal["integer", "number", "date", "text", "list"]
 _STAMPS = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
 _MILLION = 1e6
+_TRUTH = pa.array(["True", "False"])
 _WHOLE = 2.0**53  # beyond it a double no longer counts in ones
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
@@ -35,12 +36,15 @@ def as_text(column: Any) -> Any:
     if pa.types.is_floating(kind):
         return _floats(column)
     text = column.cast(pa.string())
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         text = pc.utf8_trim_whitespace(text)
         missing = pc.is_in(text, value_set=pa.array(MISSING))
         text = pc.if_else(missing, pa.scalar(None, pa.string()), text)
         if pc.any(pc.ends_with(text, pattern=".0")).as_py():
             text = pc.replace_substring_regex(text, pattern=r"^([+-]?\d+)\.0+$", replacement=r"\1")
+        truth = pc.is_in(text, value_set=_TRUTH)
+        if pc.any(truth).as_py():  # as Python writes them; Arrow and JSON do so in small letters
+            text = pc.if_else(truth, pc.utf8_lower(text), text)
     return text
 
 

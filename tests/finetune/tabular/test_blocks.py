@@ -26,7 +26,11 @@ def column(path: Path, name: str) -> list[str | None]:
 
 def test_one_spelling_in_all_formats(flights: Any, write: Write) -> None:
     """Numbers, dates and missing values, and so the digest of a row, are the same in all four."""
-    frame = flights.head(300).assign(distance=flights["distance"].head(300).astype(float), rate=np.arange(300) / 7)
+    frame = flights.head(300).assign(
+        distance=flights["distance"].head(300).astype(float),
+        rate=np.arange(300) / 7,
+        far=flights["distance"].head(300) > 1000,
+    )
     frame.loc[5, "distance"] = None
     frame.loc[6, "tailnum"] = None
     found = []
@@ -137,3 +141,12 @@ def test_a_digest_tells_columns_apart() -> None:
     """Neighbouring values do not run together, and missing is not empty text of another column."""
     rows = {"a": pa.array(["x", "xy", None, "x"]), "b": pa.array(["yz", "z", "x", None])}
     assert len({bytes(digest) for digest in digests(rows, ["a", "b"])}) == 4
+
+
+def test_lists_of_one_are_what_they_hold() -> None:
+    """And a list of nothing is a missing value."""
+    lists = as_text(pa.array([["x"], [], ["x", "y"]], pa.list_(pa.string())))
+    single = pa.array(["x", None, "x"])
+    found, expected = digests({"a": lists}, ["a"]), digests({"a": single}, ["a"])
+    assert np.array_equal(found[:2], expected[:2])
+    assert not np.array_equal(found[2], expected[2])

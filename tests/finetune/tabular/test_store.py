@@ -254,3 +254,21 @@ def test_a_folder_that_cannot_be_written(flights: Any, write: Write, tmp_path: P
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write the rows to"):
         read_table(root, tmp_path / "file" / "store")
+
+
+def test_a_list_where_a_number_was(write: Write, tmp_path: Path) -> None:
+    """JSON may say one thing in one row and another in the next: that row is named."""
+    root = tmp_path / "data"
+    root.mkdir()
+    lines = [json.dumps({"label": n % 2, "price": n / 4}) for n in range(100)]
+    (root / "rows.jsonl").write_text("\n".join([*lines, '{"label": 1, "price": [1.5, 2]}']))
+    trained = _encoder_of(lines, tmp_path)
+    with pytest.raises(InputError, match=r"row 101 of rows\.jsonl: column 'price' has \['1\.5', '2'\]"):
+        read_table(root, tmp_path / "store", encoder=trained)
+    with pytest.raises(InputError, match="column 'price' of the new rows has lists"):
+        trained.encode({"price": [[1.0], [2.0, 3.0]]})
+
+
+def _encoder_of(lines: list[str], tmp_path: Path) -> Encoder:
+    (tmp_path / "good.jsonl").write_text("\n".join(lines))
+    return read_table(tmp_path / "good.jsonl", tmp_path / "good")[0].encoder
