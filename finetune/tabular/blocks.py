@@ -16,6 +16,7 @@ import pyarrow.parquet
 from roadworthy.model_cards import InputError
 
 from .bad_rows import BadRows
+from .utf8_file import Utf8File
 from .values import as_text
 
 # Of a CSV file in one block. The reader runs up to 32 blocks ahead, which is what it takes of memory.
@@ -65,7 +66,7 @@ def _csv(path: Path, bad: BadRows, only: Sequence[str] | None) -> Iterator[Block
         bad.add(path, row.number - 1, f"found {row.actual_columns} fields, the header has {row.expected_columns}")
         return "skip"
 
-    with pa.OSFile(str(path)) as file:
+    with Utf8File(path) as file:
         reader = pyarrow.csv.open_csv(
             file,
             # One thread: only then are the numbers of malformed rows known.

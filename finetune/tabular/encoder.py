@@ -4,6 +4,7 @@ Shapes: R rows, N numeric inputs (a column and, where some were missing in train
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,6 +114,9 @@ class Encoder:
                 vocabularies=tuple(Vocabulary.of(values) for values in found["vocabularies"]),
                 scales=tuple(Scale(**scale) for scale in found["scales"]),
             )
+            finite = (math.isfinite(one.mean) and 0 < one.deviation < math.inf for one in encoder.scales)
+            if not all(finite):
+                raise ValueError("a scale that is not finite")
             if len(encoder.vocabularies) != len(encoder.schema.categorical):
                 raise ValueError("not a vocabulary for each categorical column")
             if len(encoder.scales) != len(encoder.schema.numeric):

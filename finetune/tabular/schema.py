@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from roadworthy.model_cards import InputError
 
 from .values import Kind
 
 Shape = Literal["clicks", "ratings", "ranking"]
+MOST_HOT = 1024  # values of a list
 MIN_COUNT = 10  # of a value in the train part, below which it shares the row of unseen ones
 
 
@@ -97,6 +100,13 @@ class Schema:
             values["categorical"] = tuple(Categorical(**one) for one in values.get("categorical", ()))
             values["numeric"] = tuple(values.get("numeric", ()))
             values["ignored"] = tuple(values.get("ignored", ()))
-            return Schema(**values)
-        except (TypeError, ValueError) as error:
+            _SCHEMA.validate_python(asdict(Schema(**values)))
+            schema = Schema(**values)
+            if any(not 1 <= one.hotness <= MOST_HOT for one in schema.categorical):
+                raise ValueError(f"a hotness that is not between 1 and {MOST_HOT}")
+            return schema
+        except (TypeError, ValueError) as error:  # pydantic's is a ValueError
             raise InputError(f"this is no schema of a table: {error}. Fetch the snapshot again.") from error
+
+
+_SCHEMA = TypeAdapter(Schema)

@@ -25,7 +25,7 @@ from typing import Any, Literal, get_args
 from roadworthy.model_cards import InputError
 
 from .profile import Profile
-from .schema import MIN_COUNT, Categorical
+from .schema import MIN_COUNT, MOST_HOT, Categorical
 
 NAMES = ("schema.toml", "schema.json")
 By = Literal["time", "group", "content"]
@@ -131,9 +131,10 @@ def _value(path: Path, key: str, value: Any) -> Any:
             return tuple(value)
         raise InputError(f'{key} in {path} is {value!r}. Expected a list of columns, such as ["price"].')
     if key in ("min_count", "hotness"):
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        most = MOST_HOT if key == "hotness" else 2**31
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most:
             return value
-        raise InputError(f"{key} in {path} is {value!r}. Expected a whole number of at least 1.")
+        raise InputError(f"{key} in {path} is {value!r}. Expected a whole number from 1 to {most}.")
     if key == "positive" and isinstance(value, bool | int):
         return str(value).lower()
     if not isinstance(value, str) or (key == "split" and value not in get_args(By)):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from roadworthy.model_cards.errors import CheckError, DamagedError, InputError, RoadworthyError
 
-from . import documents, files, models, xet
+from . import documents, files, models, tables, xet
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -70,6 +70,9 @@ TARGETS: Mapping[str, Target] = {
     "table": _target(models.table, InputError),
     "image": _target(models.image, InputError),
     "checkpoint": _target(models.checkpoint, InputError),
+    "features": _target(tables.features, InputError, json=True),
+    "schema": _target(tables.schema, InputError),
+    "rows": _target(tables.rows, InputError),
 }
 
 

@@ -65,7 +65,8 @@ def test_rows_with_too_many_fields(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("rows.csv", b"a,b\n1,caf\xe9\n", "invalid UTF8"),
+        ("rows.csv", b"a,b\n1,x\n1,caf\xe9\n", "line 3 of"),
+        ("rows.csv", b"a,b\n1\xf0\n", "line 2 of"),
         ("rows.csv", b"a,a\n1,2\n", "two columns called 'a'"),
         ("rows.csv", b"\n1,2\n", "begins with an empty line"),
         ("rows.jsonl", b'{"a": 1}\n[1]\n', "line 2 of"),

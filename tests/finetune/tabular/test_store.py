@@ -106,7 +106,15 @@ def test_the_encoders_file_is_checked(stored: Store, tmp_path: Path) -> None:
     copy = stored.encoder.save(tmp_path)
     assert copy.read_bytes() == (stored.folder / copy.name).read_bytes()
     found = json.loads(copy.read_text())
-    all_broken: list[Any] = [{**found, "format": "other"}, {**found, "scales": []}, {**found, "vocabularies": []}, []]
+    all_broken: list[Any] = [
+        {**found, "format": "other"},
+        {**found, "scales": []},
+        {**found, "scales": [{**found["scales"][0], "deviation": 0}, *found["scales"][1:]]},
+        {**found, "vocabularies": []},
+        {**found, "schema": {**found["schema"], "categorical": [{"name": "carrier", "hotness": 10**9}]}},
+        {**found, "schema": {**found["schema"], "numeric": [1]}},
+        [],
+    ]
     for broken in all_broken:
         copy.write_text(json.dumps(broken))
         with pytest.raises(InputError, match="Fetch the snapshot again"):
