@@ -109,14 +109,14 @@ class Encoder:
             found = json.loads(path.read_text(encoding="utf-8"))
             if found["format"] != _FORMAT:
                 raise ValueError(f"format {found['format']!r}, expected {_FORMAT!r}")
+            json.dumps(found["schema"], ensure_ascii=False).encode()  # JSON can hold half a character, a file cannot
             encoder = Encoder(
                 schema=Schema.from_dict(found["schema"]),
                 vocabularies=tuple(Vocabulary.of(values) for values in found["vocabularies"]),
                 scales=tuple(Scale(**scale) for scale in found["scales"]),
             )
-            finite = (math.isfinite(one.mean) and 0 < one.deviation < math.inf for one in encoder.scales)
-            if not all(finite):
-                raise ValueError("a scale that is not finite")
+            if not all(_is_scale(one) for one in encoder.scales):
+                raise ValueError("a scale that cannot be")
             if len(encoder.vocabularies) != len(encoder.schema.categorical):
                 raise ValueError("not a vocabulary for each categorical column")
             if len(encoder.scales) != len(encoder.schema.numeric):
@@ -126,6 +126,11 @@ class Encoder:
                 f"{path} is not the file that says how rows become numbers: {error}. Fetch the snapshot again."
             ) from error
         return encoder
+
+
+def _is_scale(one: Scale) -> bool:
+    told = isinstance(one.log, bool) and isinstance(one.indicator, bool)
+    return told and math.isfinite(one.mean) and 0 < one.deviation < math.inf
 
 
 def spread(text: Any, hotness: int) -> list[Any]:

@@ -100,8 +100,7 @@ class Schema:
             values["categorical"] = tuple(Categorical(**one) for one in values.get("categorical", ()))
             values["numeric"] = tuple(values.get("numeric", ()))
             values["ignored"] = tuple(values.get("ignored", ()))
-            _SCHEMA.validate_python(asdict(Schema(**values)))
-            schema = Schema(**values)
+            schema = _SCHEMA.validate_python(asdict(Schema(**values)))  # Schema refuses unknown keys, pydantic types
             if any(not 1 <= one.hotness <= MOST_HOT for one in schema.categorical):
                 raise ValueError(f"a hotness that is not between 1 and {MOST_HOT}")
             return schema

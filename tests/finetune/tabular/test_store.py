@@ -110,6 +110,7 @@ def test_the_encoders_file_is_checked(stored: Store, tmp_path: Path) -> None:
         {**found, "format": "other"},
         {**found, "scales": []},
         {**found, "scales": [{**found["scales"][0], "deviation": 0}, *found["scales"][1:]]},
+        {**found, "scales": [{**found["scales"][0], "indicator": 2**63}, *found["scales"][1:]]},
         {**found, "vocabularies": []},
         {**found, "schema": {**found["schema"], "categorical": [{"name": "carrier", "hotness": 10**9}]}},
         {**found, "schema": {**found["schema"], "numeric": [1]}},
