@@ -97,9 +97,14 @@ def _laid_like_parameters(document: dict[str, Any], optimizer: torch.optim.Optim
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     moments = {
         number: {
-            name: laid_like(value, parameters[number]) if value.shape == parameters[number].shape else value
+            name: laid_like(value, parameters[number]) if _is_like(value, parameters[number]) else value
             for name, value in values.items()
         }
         for number, values in document["state"].items()
     }
     return {"state": moments, "param_groups": document["param_groups"]}
+
+
+def _is_like(value: Any, parameter: torch.Tensor) -> bool:
+    # Beside moments there are counts of steps: tensors of no dimension, or plain numbers.
+    return isinstance(value, torch.Tensor) and value.shape == parameter.shape

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .recipe import Recipe
+from .sparse_rows import sum_rows, tables_of
 from .world import World
 
 _BUCKET = 64 * 2**20  # bytes; large enough that a network's latency does not count
@@ -18,7 +19,11 @@ def sum_gradients(model: nn.Module, world: World) -> None:
     """
     if world.size == 1:
         return
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    tables = tables_of(model)
+    for table in tables:
+        sum_rows(table, world)
+    apart = {id(table) for table in tables}
+    trained = [p for p in model.parameters() if p.requires_grad and id(p) not in apart]
     # One that no process used has no gradient, so that the optimizer passes it over, as it would in one process.
     used = world.totals([int(parameter.grad is not None) for parameter in trained])
     bucket: list[torch.Tensor] = []

@@ -7,11 +7,27 @@ from torch import nn
 
 from .recipe import Recipe
 from .sharding import is_sharded
+from .sparse_rows import Apart, tables_of
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Over the parameters that are trained; weight decay on matrices and kernels alone."""
-    trained = [p for p in model.parameters() if p.requires_grad]
+    """Over the parameters that are trained; weight decay on matrices and kernels alone.
+
+    Tables with sparse gradients have neither decay nor SGD's momentum: both would touch every row. Of AdamW they keep
+    the moments of the rows that a step touches (`torch.optim.SparseAdam`).
+    """
+    tables = tables_of(model)
+    dense = _dense(model, recipe, leave_out=tables)
+    if not tables:
+        return dense
+    if recipe.optimizer == "sgd":
+        return Apart(dense, torch.optim.SGD(tables, lr=recipe.learning_rate))
+    return Apart(dense, torch.optim.SparseAdam(tables, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999)))
+
+
+def _dense(model: nn.Module, recipe: Recipe, *, leave_out: list[nn.Parameter]) -> torch.optim.Optimizer:
+    passed = {id(table) for table in leave_out}
+    trained = [p for p in model.parameters() if p.requires_grad and id(p) not in passed]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
