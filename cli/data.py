@@ -78,6 +78,8 @@ def data(
         group_column=group_column,
         group_pattern=group_pattern,
     )
+    if text_column is None and start is None and against is None and _shows_features(folder, options, json):
+        return
     snapshot, other = (None if word is None else folder_of(word) for word in (start, against))
     with progress() as report:
         from roadworthy.finetune import survey
@@ -103,6 +105,30 @@ def data(
             typer.echo(line)
     if found.blocking:
         raise typer.Exit(1)
+
+
+def _shows_features(folder: Path, options: dict[str, Any], json: bool) -> bool:
+    """Reports on a table of features; whether it is one."""
+    from dataclasses import asdict
+
+    from roadworthy.finetune.tabular.preview import is_of_features, preview
+
+    from .output import emit, progress
+    from .tame import tame
+
+    if not is_of_features(folder):
+        return False
+    with progress() as report:
+        found = preview(folder, options, report)
+    if json:
+        emit({"ok": not found.blocking, **asdict(found)})
+    else:
+        parts = ", ".join(f"{count:,} {part}" for part, count in found.parts.items())
+        for line in (f"{found.shape}: {parts} ({found.rule})", *found.columns, *(one.text for one in found.findings)):
+            typer.echo(tame(line))
+    if found.blocking:
+        raise typer.Exit(1)
+    return True
 
 
 def _document(found: "DataReport") -> dict[str, Any]:

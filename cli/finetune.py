@@ -49,6 +49,10 @@ def finetune(
     device: DeviceOption = None,
     image_size: Annotated[int | None, typer.Option(help="Crop in pixels; by default the start's.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens of a text; by default the start's.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of embeddings (dlrm, ncf, wide-and-deep).")] = None,
+    candidates: Annotated[
+        str | None, typer.Option(help="What items are ranked among (ncf): sampled, or the whole catalogue.")
+    ] = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
     group_column: GroupColumnOption = None,
@@ -96,6 +100,8 @@ def finetune(
         "reference": reference,
         "image_size": image_size,
         "max_length": max_length,
+        "width": width,
+        "candidates": candidates,
         "text_column": text_column,
         "label_column": label_column,
         "group_column": group_column,

@@ -1,16 +1,19 @@
-"""A classifier in use: files or texts in, labels with their probabilities out."""
+"""A classifier in use: files, texts or rows in, labels or their probabilities out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from roadworthy.model_cards import InputError
 
 from .crops import centre_crops, cut
+from .image_task import ImageTask
 from .model_config import ModelConfig
 from .open_model import open_snapshot
 from .pixels import UnreadableError, decode
@@ -20,7 +23,7 @@ from .tokenizer import open_tokenizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classifier:
-    """An opened classifier of images or texts, in evaluation mode."""
+    """An opened classifier of images, texts or rows, in evaluation mode."""
 
     model: nn.Module
     config: ModelConfig
@@ -33,13 +36,31 @@ class Classifier:
             inputs: image files, or texts, as the model takes them.
 
         Raises:
-            InputError: a file that is no whole image.
+            InputError: a file that is no whole image, or a model of rows.
         """
+        if self.config.task not in (ImageTask.name, TextTask.name):
+            raise InputError("this model scores rows of a table, and classifies no files and no texts. Call score.")
         if not inputs:
             return []
         scores_NC = self._of_texts(inputs) if self.config.task == TextTask.name else self._of_images(inputs)
         confidence, best = scores_NC.float().softmax(1).max(1)
         return [(self.config.labels[i], c) for i, c in zip(best.tolist(), confidence.tolist(), strict=True)]
+
+    def score(self, rows: Any) -> NDArray[np.float64]:
+        """The probability of the positive label (``config.labels[1]``) for each row of a table, [R], in their order.
+
+        Args:
+            rows: a table of pandas, polars or pyarrow, or a list of dictionaries, with the columns that were trained
+                on; categories that are new count as unseen, values that are missing as missing.
+
+        Raises:
+            InputError: no table, a column is missing, or a model of images or texts.
+        """
+        if (encoder := self.config.settings.get("encoder")) is None:
+            raise InputError(f"this model is for {self.config.task}, not for rows of a table. Call classify.")
+        from .tabular.scoring import score
+
+        return score(self.model, encoder, rows)
 
     def _of_images(self, paths: Sequence[Path | str]) -> torch.Tensor:
         parameters = self.config.protocol.parameters

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from roadworthy.model_cards import InputError
 
-_TEXT = ("text", "sentence", "review", "comment", "content", "body", "message", "document", "tweet", "title")
+TEXT_NAMES = ("text", "sentence", "review", "comment", "content", "body", "message", "document", "tweet", "title")
 _LABEL = ("label", "labels", "class", "category", "target", "sentiment", "intent", "topic")
 
 
@@ -31,7 +31,7 @@ def choose_columns(
         if asked is not None and asked not in names:
             raise InputError(f"{path} has no column {asked!r}. Found: {_list(names)}. Give {option} one of them.")
     return Columns(
-        text=text or _known(path, names, _TEXT, "text", "--text-column"),
+        text=text or _known(path, names, TEXT_NAMES, "text", "--text-column"),
         label=label or _known(path, names, _LABEL, "label", "--label-column"),
         group=group,
     )

@@ -110,7 +110,9 @@ class DataReport:
 
 
 def count_classes(examples: Examples) -> tuple[ClassCount, ...]:
-    """Every class in the order of the labels, those without an example included."""
+    """Every class in the order of the labels, those without an example included; none where a task has none."""
+    if not examples.labels:
+        return ()
     found = Counter((e.truth, e.part) for e in examples.members)
     return tuple(
         ClassCount(
@@ -204,8 +206,9 @@ def sentence(examples: Examples) -> str:
     classes = count_classes(examples)
     ratio = imbalance(classes)
     copies = len(examples.members) - len({e.id for e in examples.members})
+    in_classes = f" in {len(classes):,} classes" if classes else ""
     words = [
-        f"{len(examples.members):,} {examples.noun}s in {len(classes):,} classes: {parts['train']:,} to train on, "
+        f"{len(examples.members):,} {examples.noun}s{in_classes}: {parts['train']:,} to train on, "
         f"{parts['validation']:,} for validation, {parts['test']:,} to test on ({examples.split.rule})."
     ]
     if ratio is not None and ratio >= 1.5:

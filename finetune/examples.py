@@ -87,7 +87,7 @@ class Examples:
         return tuple(e for e in self.part("test") if e.group in seen)
 
     def counts(self) -> Counter[Answer]:
-        """How many examples of each truth there are to train on."""
+        """How many examples of each class there are to train on."""
         return Counter(e.truth for e in self.part("train"))
 
 
@@ -137,7 +137,7 @@ def check_parts(examples: Examples) -> None:
                 f"The split is {examples.split.rule}. Add {examples.noun}s, or give {examples.split.unit} train, "
                 "val and test."
             )
-    have = examples.counts()
+    have = examples.counts() if examples.labels else Counter()  # where there are no classes, truths are not counted
     for number, label in enumerate(examples.labels):
         if number not in have:
             raise InputError(

@@ -90,6 +90,10 @@ class ImageTask:
             listing = replace(listing, files=tuple(f for f in listing.files if f.part == "test"))
         return read_images(listing, config.protocol, cache, report)
 
+    def fitted(self, config: ModelConfig, data: Dataset[Any]) -> ModelConfig:
+        """With the data's classes."""
+        return replace(config, labels=data.examples.labels)
+
     def build(self, config: ModelConfig) -> nn.Module:
         """A timm model with random weights."""
         from .architectures import build

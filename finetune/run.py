@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,7 @@ def _run(folder: RunFolder, spec: RunSpec, began: float, world: World, report: R
         meter.start()
         config = run.task.adjusted(origin, spec.options, spec.target)
         data = run.data(config)
-        config = replace(config, labels=data.examples.labels)
+        config = run.task.fitted(config, data)
         model, new_head = run.model(config, origin)
         state, setting = run.prepared(model, data, config)
         outcome = train(state, setting, new_head=new_head, answers_at_start=run.start is not None and not new_head)

@@ -139,6 +139,9 @@ class Task(Interface):
         user laid out is all that is read. Otherwise the classes are the data's.
         """
 
+    def fitted(self, config: ModelConfig, data: Dataset[Any]) -> ModelConfig:
+        """The configuration with what only the data says: the classes, how many categories a column has."""
+
     def build(self, config: ModelConfig) -> nn.Module:
         """A model with random weights and a head for the configuration's labels."""
 

@@ -25,8 +25,20 @@ def tasks() -> Iterator[Task]:
     """Every task there is; a foreign one is only imported when ours have been passed over."""
     yield ImageTask()
     yield TextTask()
+    yield from _of_tables()
     for point in entry_points(group=GROUP):
         yield point.load()()
+
+
+def _of_tables() -> Iterator[Task]:
+    # Imported when ours before them have been passed over: who classifies images need not wait for pyarrow.
+    from .tabular.click_task import ClickTask
+    from .tabular.ranking_task import RankingTask
+    from .tabular.rating_task import RatingTask
+
+    yield ClickTask()
+    yield RatingTask()
+    yield RankingTask()
 
 
 def task_called(name: str) -> Task:

@@ -97,6 +97,10 @@ class TextTask:
         kept = to_measure or set(config.labels) == {row.label for row in table.rows}
         return read_texts(table, tokenizer_of(config), cache, labels=config.labels if kept else None, report=report)
 
+    def fitted(self, config: ModelConfig, data: Dataset[Any]) -> ModelConfig:
+        """With the data's classes."""
+        return replace(config, labels=data.examples.labels)
+
     def build(self, config: ModelConfig) -> nn.Module:
         """A model with random weights."""
         return transformers_snapshot.build_model(config)

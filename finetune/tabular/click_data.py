@@ -1,0 +1,94 @@
+"""A user's table of clicks as a data set: its rows numbered and encoded on disk, each an example with an id."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from roadworthy.finetune.examples import Dataset, Example, Examples, check_distinct
+from roadworthy.finetune.progress import Report
+from roadworthy.finetune.split import PARTS
+from roadworthy.model_cards import InputError
+
+from .encoder import Encoder
+from .schema_file import Overrides, find_overrides
+from .store import Store
+from .store_build import read_table
+
+OPTIONS = ("label_column", "group_column")
+_TOLD_EVERY = 100_000  # rows between two reports
+
+
+def stated(root: Path, options: Mapping[str, str | int]) -> Overrides:
+    """What the file beside the data says of the columns, and the options, which win."""
+    named = {name.removesuffix("_column"): str(options[name]) for name in OPTIONS if name in options}
+    return find_overrides(root).with_columns(label=named.get("label"), group=named.get("group"))
+
+
+def read_clicks(
+    root: Path,
+    cache: Path,
+    *,
+    encoder: Encoder | None,
+    options: Mapping[str, str | int],
+    only_test: bool,
+    report: Report,
+) -> Dataset[Store]:
+    """Reads a table of rows with a label of two values into ``cache``; what is there from the same files is used again.
+
+    ``encoder``: that of a trained model, which the rows are then read for; else the train part teaches one.
+    ``only_test``: the test part alone, where the user laid one out.
+
+    Raises:
+        InputError: data that cannot be used; rows are named.
+        StorageError: ``cache`` cannot be written.
+    """
+    store, warm = read_table(
+        root, cache, stated=stated(root, options), encoder=encoder, only_test=only_test, report=report
+    )
+    if store.schema.shape != "clicks" or store.label is None:
+        raise InputError(
+            f"{root} holds {store.schema.shape}; expected rows with a label of two values, such as clicked or not. Say "
+            "which column is the label: --label-column NAME."
+        )
+    examples = _examples(store, root, report)
+    check_distinct(examples)
+    return Dataset(examples=examples, payload=store, warm=warm)
+
+
+def labels_of(encoder: Encoder) -> tuple[str, str]:
+    """The label's two values; the second is the one that is predicted."""
+    return str(encoder.schema.negative), str(encoder.schema.positive)
+
+
+def _examples(store: Store, root: Path, report: Report) -> Examples:
+    assert store.label is not None
+    groups = _groups(store)
+    members = []
+    parts = np.asarray(store.part).tolist()
+    for row, (part, truth) in enumerate(zip(parts, np.asarray(store.label).tolist(), strict=True)):
+        if row % _TOLD_EVERY == 0:
+            report("examples", row, len(store))
+        if part < len(PARTS):
+            members.append(
+                Example(
+                    id=store.id(row),
+                    truth=truth,
+                    part=PARTS[part],
+                    name=store.where(row),
+                    row=row,
+                    group=groups[row] if groups is not None else None,
+                )
+            )
+    return Examples(
+        labels=labels_of(store.encoder), members=tuple(members), split=store.split, origin=str(root), noun="row"
+    )
+
+
+def _groups(store: Store) -> list[str | None] | None:
+    """What each row belongs to, where no group may lie in two parts."""
+    numbers = store.group if store.group is not None else store.user
+    if store.split.grouping is None or numbers is None:
+        return None
+    names = store.names("group" if store.group is not None else "user").to_pylist()
+    return [names[number] if number >= 0 else None for number in np.asarray(numbers).tolist()]

@@ -1,0 +1,106 @@
+"""A model of rows bound to groups: trained on every row, measured by where the right one comes in its group."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from roadworthy.finetune.examples import Dataset, Example
+from roadworthy.finetune.progress import Report
+from roadworthy.finetune.random_numbers import batches
+from roadworthy.finetune.recipe import Recipe
+from roadworthy.finetune.split import Part
+from roadworthy.finetune.task import Look
+from roadworthy.finetune.world import World
+from roadworthy.model_cards import Protocol, Row
+from roadworthy.model_cards.grouped import group_row
+
+from .ranking_data import Groups
+from .rows_workload import Inputs
+
+_ROWS = 8192  # in a forward pass without gradients
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBatch:
+    """The rows of some groups, one group after another: inputs, ``labels`` float32 [B], and how many each has."""
+
+    inputs: tuple[torch.Tensor, torch.Tensor]
+    labels: torch.Tensor
+    sizes: tuple[int, ...]
+    examples: tuple[Example, ...]
+
+
+class RankingWorkload:
+    """Implements ``task.Workload`` over groups of rows; without a recipe, for measuring alone."""
+
+    def __init__(self, data: Dataset[Groups], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
+        self.protocol = protocol
+        self._parts = data.examples.by_part()
+        self._groups = data.payload
+        self._inputs = Inputs(data.payload.store, device)
+
+    def size(self, part: Part) -> int:
+        """How many groups a part has."""
+        return len(self._parts[part])
+
+    def names(self, numbers: Sequence[int]) -> list[str]:
+        """File and first row of training groups."""
+        return [self._parts["train"][n].name for n in numbers]
+
+    def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
+        """Nothing: every layer is trained."""
+
+    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
+        """Shuffled batches of groups."""
+        return batches(seed, epoch, self.size("train"), batch_size)
+
+    def plain_batches(self, part: Part) -> list[list[int]]:
+        """In order, so many groups at a time as a forward pass takes rows."""
+        made: list[list[int]] = []
+        held = _ROWS
+        for number, example in enumerate(self._parts[part]):
+            rows = len(self._groups.of(example.row))
+            if held + rows > _ROWS:
+                made.append([])
+                held = 0
+            made[-1].append(number)
+            held += rows
+        return made
+
+    def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> GroupBatch:
+        """Groups as they are: nothing about them is random."""
+        return self.plain_batch("train", numbers)
+
+    def plain_batch(self, part: Part, numbers: Sequence[int]) -> GroupBatch:
+        """Groups of a part."""
+        examples = tuple(self._parts[part][n] for n in numbers)
+        rows = [self._groups.of(example.row) for example in examples]
+        numeric, ids, labels = self._inputs.of(np.concatenate(rows))
+        return GroupBatch((numeric, ids), labels, tuple(map(len, rows)), examples)
+
+    def units(self, batch: GroupBatch) -> int:
+        """The rows of the batch."""
+        return len(batch.labels)
+
+    def loss(self, model: nn.Module, batch: GroupBatch) -> torch.Tensor:
+        """Binary cross-entropy, added up over the rows."""
+        return binary_cross_entropy_with_logits(model(*batch.inputs).float(), batch.labels, reduction="sum")
+
+    def answers(self, model: nn.Module, batch: GroupBatch) -> list[Row]:
+        """The scores of each group's rows, as probabilities in double precision."""
+        scores = model(*batch.inputs).double().sigmoid().split(batch.sizes)
+        truths = [e.truth if isinstance(e.truth, dict) else {"labels": e.truth, "start": None} for e in batch.examples]
+        return [
+            group_row(id=e.id, labels=truth["labels"], scores=found.tolist(), start=truth["start"])
+            for e, truth, found in zip(batch.examples, truths, scores, strict=True)
+        ]
+
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
+    ) -> Iterator[Look]:
+        """None: no layer of such a model is worth anything before it was trained."""
+        yield from ()

@@ -1,0 +1,123 @@
+"""A user's ratings as a data set: who took what, and what each user's last item is ranked among.
+
+That is drawn here, before any model: what an item was found among is part of what was measured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadworthy.finetune.examples import Dataset, Example, Examples, check_distinct
+from roadworthy.finetune.progress import Report
+from roadworthy.finetune.split import PARTS, Part
+from roadworthy.model_cards import InputError, Protocol
+from roadworthy.model_cards.candidates import catalogue_pools, draw_negatives, drawn_pools
+
+from .encoder import Encoder
+from .interactions import Interactions, interactions
+from .schema_file import find_overrides
+from .store import Store
+from .store_build import read_table
+
+_TOLD_EVERY = 100_000  # rows between two reports
+SAMPLED = "recommendation-sampled"  # the family of protocols
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What the items of U users are ranked among, a line for each; ``line`` finds it by the number of the row.
+
+    ``items`` int32 [U, N] as drawn and ``kept`` bool [U, N], which of them count; without them it is the catalogue less
+    what the user took in training.
+    """
+
+    line: Mapping[int, int]
+    items: NDArray[np.int32] | None
+    kept: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratings:
+    """The rows, who took what in training, and the field of each part that is measured."""
+
+    store: Store
+    taken: Interactions
+    fields: Mapping[Part, Field]
+
+
+def read_ratings(
+    root: Path, cache: Path, *, encoder: Encoder | None, protocol: Protocol, report: Report
+) -> Dataset[Ratings]:
+    """Reads a table of users and items into ``cache``; what is there from the same files is used again.
+
+    ``encoder``: that of a trained model, whose users and items these are then; others are unseen. All parts are read
+    even to be measured on one: what a user took in training is not a candidate.
+
+    Raises:
+        InputError: data that cannot be used; rows are named.
+        StorageError: ``cache`` cannot be written.
+    """
+    store, warm = read_table(root, cache, stated=find_overrides(root), encoder=encoder, report=report)
+    if store.schema.shape != "ratings":
+        raise InputError(
+            f"{root} holds {store.schema.shape}; expected ratings: a column of users and one of items. Say which they "
+            'are in schema.toml: user = "NAME", item = "NAME".'
+        )
+    taken = interactions(store)
+    seen = np.bincount(taken.items, minlength=store.encoder.sizes[1])
+    members: list[Example] = []
+    fields: dict[Part, Field] = {}
+    for part in PARTS:
+        rows = store.rows(part)
+        if part == "train":
+            members += _trained(store, rows, report)
+        else:
+            # By their digests, so that the order of the files changes no draw.
+            ordered = rows[np.lexsort(np.asarray(store.digest)[rows].T[::-1])] if len(rows) else rows
+            fields[part], truths = _field(store, ordered, taken, protocol, seen)
+            members += [
+                Example(id=store.id(row), truth=truth, part=part, name=store.where(row), row=row)
+                for row, truth in zip(ordered.tolist(), truths, strict=True)
+            ]
+    examples = Examples(labels=(), members=tuple(members), split=store.split, origin=str(root), noun="rating")
+    check_distinct(examples)
+    return Dataset(examples=examples, payload=Ratings(store=store, taken=taken, fields=fields), warm=warm)
+
+
+def _trained(store: Store, rows: NDArray[np.int64], report: Report) -> list[Example]:
+    found: list[Example] = []
+    for row in rows.tolist():
+        if len(found) % _TOLD_EVERY == 0:
+            report("ratings", len(found), len(rows))
+        found.append(Example(id=store.id(row), truth=1, part="train", name=store.where(row), row=row))
+    return found
+
+
+def _field(
+    store: Store, rows: NDArray[np.int64], taken: Interactions, protocol: Protocol, seen: NDArray[np.int64]
+) -> tuple[Field, list[dict[str, int | str]]]:
+    """The field of the users of ``rows``, and what it is for the evidence."""
+    users, test = (np.asarray(store.ids)[rows, place].astype(np.int64) for place in (0, 1))
+    starts, ends = taken.indptr[users], taken.indptr[users + 1]
+    indptr = np.concatenate([[0], np.cumsum(ends - starts)]).astype(np.int64)
+    items = np.concatenate([taken.items[a:b] for a, b in zip(starts, ends, strict=True)] or [taken.items[:0]])
+    count, line = store.encoder.sizes[1], {row: number for number, row in enumerate(rows.tolist())}
+    if protocol.family == SAMPLED:
+        drawn = draw_negatives(
+            indptr,
+            items.astype(np.int64),
+            test,
+            n_items=count,
+            negatives=int(str(protocol.parameters["negatives"])),
+            seed=int(str(protocol.parameters["seed"])),
+        )
+        field = Field(line=line, items=drawn.items, kept=drawn.kept)
+        counts, pools = drawn.kept.sum(axis=1), drawn_pools(drawn)
+    else:
+        field = Field(line=line, items=None, kept=None)
+        counts, pools = catalogue_pools(indptr, items.astype(np.int64), test, n_items=count)
+    figures = zip(counts.tolist(), pools, seen[test].tolist(), strict=True)
+    return field, [{"candidates": one, "pool": pool, "seen": often} for one, pool, often in figures]

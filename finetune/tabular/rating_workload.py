@@ -1,0 +1,142 @@
+"""NeuMF bound to ratings: taken items against drawn ones in training, ranks among candidates where it is measured.
+
+Shapes: B ratings of a batch, N negatives of each, T = B * (1 + N) pairs, C candidates of a user.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from roadworthy.finetune.examples import Dataset, Example
+from roadworthy.finetune.progress import Report
+from roadworthy.finetune.random_numbers import batches, uniforms
+from roadworthy.finetune.recipe import Recipe
+from roadworthy.finetune.split import Part
+from roadworthy.finetune.task import Look
+from roadworthy.finetune.world import World
+from roadworthy.model_cards import Protocol, Row
+from roadworthy.model_cards.candidates import above_and_equal
+from roadworthy.model_cards.recommendation import user_row
+
+from .rating_data import Ratings
+from .vocabulary import RESERVED
+
+NEGATIVES = 4  # of each rating in training, as in the reference
+_PAIRS = 2**18  # scored in a forward pass without gradients
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """``ids`` int64 [T, 2] of users and items, ``labels`` float32 [T]: 1 where it was taken. B ``examples``."""
+
+    ids: torch.Tensor
+    labels: torch.Tensor
+    examples: tuple[Example, ...]
+
+
+class RatingWorkload:
+    """Implements ``task.Workload`` over ratings; without a recipe, for measuring alone."""
+
+    def __init__(self, data: Dataset[Ratings], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
+        self.protocol = protocol
+        self._parts = data.examples.by_part()
+        self._ratings = data.payload
+        self._ids = np.asarray(data.payload.store.ids)
+        self._items = data.payload.store.encoder.sizes[1]
+        self._device = device
+
+    def size(self, part: Part) -> int:
+        """How many ratings a part has."""
+        return len(self._parts[part])
+
+    def names(self, numbers: Sequence[int]) -> list[str]:
+        """File and row of training ratings."""
+        return [self._parts["train"][n].name for n in numbers]
+
+    def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
+        """Nothing: every layer is trained."""
+
+    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
+        """Shuffled batches."""
+        return batches(seed, epoch, self.size("train"), batch_size)
+
+    def plain_batches(self, part: Part) -> list[list[int]]:
+        """In order, as many users as their candidates allow in a forward pass."""
+        field = self._ratings.fields.get(part)
+        each = 1 if field is None else self._items if field.items is None else field.items.shape[1] + 1
+        step, count = max(1, _PAIRS // each), self.size(part)
+        return [list(range(start, min(start + step, count))) for start in range(0, count, step)]
+
+    def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> PairBatch:
+        """Each rating, and items drawn evenly for its user: some of them were taken too, as in the reference."""
+        examples, taken = self._chosen("train", numbers)
+        drawn = uniforms(seed, epoch, numbers, NEGATIVES)
+        others = RESERVED + (drawn * (self._items - RESERVED)).astype(np.int64)
+        users = np.repeat(taken[:, :1], 1 + NEGATIVES, axis=1)
+        pairs = np.stack([users, np.concatenate([taken[:, 1:], others], axis=1)], axis=2).reshape(-1, 2)
+        labels = np.zeros((len(taken), 1 + NEGATIVES), dtype=np.float32)
+        labels[:, 0] = 1
+        return PairBatch(self._tensor(pairs), self._tensor(labels.reshape(-1)), examples)
+
+    def plain_batch(self, part: Part, numbers: Sequence[int]) -> PairBatch:
+        """Ratings as they are."""
+        examples, taken = self._chosen(part, numbers)
+        return PairBatch(self._tensor(taken), torch.ones(len(taken), device=self._device), examples)
+
+    def units(self, batch: PairBatch) -> int:
+        """The pairs of the batch."""
+        return len(batch.labels)
+
+    def loss(self, model: nn.Module, batch: PairBatch) -> torch.Tensor:
+        """Binary cross-entropy, added up over the pairs."""
+        return binary_cross_entropy_with_logits(self._scores(model, batch.ids), batch.labels, reduction="sum")
+
+    def answers(self, model: nn.Module, batch: PairBatch) -> list[Row]:
+        """How many candidates of each user scored above the item that was taken."""
+        if not batch.examples:
+            return []
+        part = batch.examples[0].part
+        field = self._ratings.fields[part]
+        lines = np.array([field.line[example.row] for example in batch.examples])
+        taken = batch.ids.cpu().numpy()
+        if field.items is not None and field.kept is not None:
+            items, kept = field.items[lines].astype(np.int64), field.kept[lines]
+        else:
+            items, kept = self._catalogue(taken)
+        pairs = np.stack([np.repeat(taken[:, :1], items.shape[1], axis=1), items], axis=2).reshape(-1, 2)
+        scores = self._scores(model, self._tensor(pairs)).cpu().numpy().reshape(items.shape)
+        positives = self._scores(model, batch.ids)
+        above, equal = above_and_equal(scores, kept, positives.cpu().numpy())
+        figures = zip(batch.examples, above.tolist(), equal.tolist(), positives.sigmoid().tolist(), strict=True)
+        return [user_row(id=e.id, **e.truth, above=a, equal=same, score=score) for e, a, same, score in figures]
+
+    def warm_start(
+        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
+    ) -> Iterator[Look]:
+        """None: no layer of such a model is worth anything before it was trained."""
+        yield from ()
+
+    def _chosen(self, part: Part, numbers: Sequence[int]) -> tuple[tuple[Example, ...], NDArray[np.int64]]:
+        examples = tuple(self._parts[part][n] for n in numbers)
+        return examples, self._ids[[e.row for e in examples]].astype(np.int64)
+
+    def _catalogue(self, taken: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Every item for each user, and which of them count: not those of training, and not the one to be found."""
+        kept = np.ones((len(taken), self._items), dtype=np.bool_)
+        for line, (user, item) in enumerate(taken.tolist()):
+            kept[line, self._ratings.taken.of(user)] = False
+            kept[line, item] = False
+        return np.repeat(np.arange(self._items)[None], len(taken), axis=0), kept
+
+    def _scores(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = model(torch.empty(len(ids), 0, device=self._device), ids)
+        return found.float()
+
+    def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
