@@ -22,6 +22,7 @@ from roadworthy.finetune.world import World
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.clicks import click_row
 
+from .schema import Schema
 from .store import Store
 from .tables import PADDING
 from .vocabulary import MISSING
@@ -39,23 +40,28 @@ class RowBatch:
     examples: tuple[Example, ...]
 
 
+def padded(ids: torch.Tensor, schema: Schema) -> torch.Tensor:
+    """Numbers of categories, int64 [B, K], in which the rest of a short list is no category.
+
+    Where a row may have several of a column, the encoder says "missing" of every place that is empty.
+    """
+    several = [one.hotness > 1 for one, _ in schema.slots for _ in range(one.hotness)]
+    if not any(several):
+        return ids
+    return ids.masked_fill(torch.tensor(several, device=ids.device) & (ids == MISSING), PADDING)
+
+
 class Inputs:
     """Rows of a store as a model takes them, on its device."""
 
     def __init__(self, store: Store, device: torch.device) -> None:
         self._store = store
         self._device = device
-        # Where a row may have several categories of a column, what is missing is the rest of a short list.
-        hot = [one.hotness > 1 for one, _ in store.schema.slots for _ in range(one.hotness)]
-        self._several = torch.tensor(hot, device=device) if any(hot) else None
 
     def of(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Numbers float32 [B, N], categories int64 [B, K], labels float32 [B]."""
         numeric, ids, labels = (torch.from_numpy(array).to(self._device) for array in self._store.batch(rows))
-        ids = ids.long()
-        if self._several is not None:
-            ids = ids.masked_fill(self._several & (ids == MISSING), PADDING)
-        return numeric, ids, labels.float()
+        return numeric, padded(ids.long(), self._store.schema), labels.float()
 
 
 class ClickWorkload:

