@@ -54,7 +54,8 @@ def read_ratings(
     """Reads a table of users and items into ``cache``; what is there from the same files is used again.
 
     ``encoder``: that of a trained model, whose users and items these are then; others are unseen. All parts are read
-    even to be measured on one: what a user took in training is not a candidate.
+    even to be measured on one: what a user took in training is not a candidate. Numbers 0 and 1, the unseen and the
+    missing item, are of the catalogue too: a new item has to be found among others as well.
 
     Raises:
         InputError: data that cannot be used; rows are named.

@@ -119,9 +119,17 @@ class RowsTask(ABC):
         return models.build(config.architecture, config.settings["encoder"], config.settings)
 
     def open(self, folder: Path, config: ModelConfig) -> nn.Module:
-        """A snapshot's model."""
+        """A snapshot's model.
+
+        Raises:
+            InputError: weights that do not fit what its configuration says.
+        """
+        # Looked at before memory is taken for it: a few digits of a configuration would fill all there is.
+        with torch.device("meta"):
+            expected = self.build(config)
+        tensors = read_weights(folder, expected)
         model = self.build(config)
-        model.load_state_dict(read_weights(folder, model))
+        model.load_state_dict(tensors)
         return model.eval()
 
     def renew_head(self, model: nn.Module, config: ModelConfig) -> None:

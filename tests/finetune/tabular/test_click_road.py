@@ -160,6 +160,10 @@ def test_what_is_no_start_or_no_option_is_refused(data: Path, verified: Verified
     for path in verified.snapshot.iterdir():
         if path.is_file():
             (damaged / path.name).write_bytes(path.read_bytes())
+    wide = json.loads((damaged / "config.json").read_text()) | {"width": 4096}
+    (damaged / "config.json").write_text(json.dumps(wide))
+    with pytest.raises(InputError, match="does not fit its config"):
+        load(damaged)
     (damaged / "features.json").write_text("{}")
     with pytest.raises(InputError, match=r"features\.json"):
         load(damaged)
