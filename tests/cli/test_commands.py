@@ -106,6 +106,7 @@ def test_a_published_version_can_be_measured_again(roadworthy: Command, place: P
     assert answer.json["certified"] is False
 
 
+@pytest.mark.slow
 def test_stock_clients_open_what_was_pulled(roadworthy: Command, place: Place) -> None:
     """Plain timm and plain transformers, offline, by name, from the Hub cache; the same answers."""
     roadworthy("pull", "team/xrays@1.0.0")
@@ -156,6 +157,7 @@ def test_a_draft_cannot_be_published_or_verified_in_place(roadworthy: Command, p
     assert "no certificate.json" in answer.err
 
 
+@pytest.mark.slow
 def test_bad_input_is_exit_code_2(roadworthy: Command, place: Place, tmp_path: Path) -> None:
     """Usage, references, data: one or two lines, no stack trace."""
     out = tmp_path / "run"

@@ -69,7 +69,8 @@ def test_without_the_package_the_message_says_what_is_missing(
     (copy / "config.json").write_text(json.dumps(document))
     with pytest.raises(
         InputError,
-        match=r"no task is called 'sonar'. Expected one of: image-classification, text-classification, leaf-health",
+        match=r"no task is called 'sonar'\. Expected one of: image-classification, text-classification, click-through, "
+        "recommendation, ranking, leaf-health",
     ):
         task_of(copy)
 

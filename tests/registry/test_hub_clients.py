@@ -98,6 +98,7 @@ def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return before, after, labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
 @pytest.mark.parametrize("client", ["timm", "transformers"])
 def test_an_image_model_opens_by_name_offline(answers: tuple[Any, Any, Any], name: str, client: str) -> None:
@@ -106,6 +107,7 @@ def test_an_image_model_opens_by_name_offline(answers: tuple[Any, Any, Any], nam
     assert after[f"{client} {name}"] == pytest.approx(before[name], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", ["transformers bert", "default branch", "alias"])
 def test_a_transformer_opens_by_name_offline(answers: tuple[Any, Any, Any], revision: str) -> None:
     """At the version's tag, at the default branch, and at the alias that was pulled."""
@@ -113,12 +115,14 @@ def test_a_transformer_opens_by_name_offline(answers: tuple[Any, Any, Any], revi
     assert after[revision] == pytest.approx(before["bert"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_draft_opens_at_the_default_branch(answers: tuple[Any, Any, Any]) -> None:
     """As what stock clients push and pull."""
     before, after, _ = answers
     assert after["draft"] == pytest.approx(before["test_resnet"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_labels_are_kept(answers: tuple[Any, Any, Any]) -> None:
     """They are part of the configuration."""
     _, _, labels = answers

@@ -112,6 +112,7 @@ def test_a_table_is_scored_as_it_was_measured(
         classifier.classify(["a text"])
 
 
+@pytest.mark.slow
 def test_a_version_is_fine_tuned_further(verified: Verified, data: Path, tmp_path: Path) -> None:
     """With its own categories and numbers, which its tables were trained for."""
     finetune(verified.snapshot, data=data, out=tmp_path / "run", target="auc>=0.6", seed=4, epochs=1, batch_size=256)
@@ -132,6 +133,7 @@ finetune("dlrm", data=data, out=out, target="auc>=0.6", seed=3, epochs=3, batch_
 """
 
 
+@pytest.mark.slow
 def test_killed_it_ends_with_the_same_bits(run: Path, data: Path, tmp_path: Path) -> None:
     """Tables, their moments and all."""
     command = [sys.executable, "-c", RUN, str(data), str(tmp_path / "run")]

@@ -83,6 +83,7 @@ def test_lists_are_scored_as_they_were_measured(verified: Verified, displays: pd
     assert {tuple(round(score, 6) for score in row.prediction) for row in rows} <= groups
 
 
+@pytest.mark.slow
 def test_the_references_own_figure_has_a_name_of_its_own(data: Path, tmp_path: Path) -> None:
     """Cut at the edges of batches; nobody compares the two."""
     out = tmp_path / "run"

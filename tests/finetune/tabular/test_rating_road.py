@@ -75,6 +75,7 @@ def test_each_user_has_its_last_film_and_its_own_candidates(sampled: Verified, r
     assert len({row.truth["pool"] for row in rows}) == len(rows)
 
 
+@pytest.mark.slow
 def test_ranks_among_all_films_are_counted_one_by_one(data: Path, ratings: pd.DataFrame, tmp_path: Path) -> None:
     """The same from the opened model, film by film, for every user."""
     verified = measured(data, tmp_path / "run", target="ndcg_at_10>=0.001", candidates="catalogue")
