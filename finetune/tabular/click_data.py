@@ -1,6 +1,7 @@
 """A user's table of clicks as a data set: its rows numbered and encoded on disk, each an example with an id."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,14 @@ OPTIONS = ("label_column", "group_column")
 _TOLD_EVERY = 100_000  # rows between two reports
 
 
-def stated(root: Path, options: Mapping[str, str | int]) -> Overrides:
-    """What the file beside the data says of the columns, and the options, which win."""
+def stated(root: Path, options: Mapping[str, str | int], *, ranked: bool = False) -> Overrides:
+    """What the file beside the data says of the columns, and the options, which win.
+
+    ``ranked``: the group that an option names is what rows are ranked within; else whom they belong to.
+    """
     named = {name.removesuffix("_column"): str(options[name]) for name in OPTIONS if name in options}
-    return find_overrides(root).with_columns(label=named.get("label"), group=named.get("group"))
+    found = find_overrides(root).with_columns(label=named.get("label"), group=named.get("group") if ranked else None)
+    return found if ranked else replace(found, user=named.get("group", found.user))
 
 
 def read_clicks(

@@ -20,9 +20,9 @@ from roadworthy.model_cards.protocols_of_scores import click_through
 
 from . import click_recipes
 from .click_data import OPTIONS, labels_of, read_clicks
+from .click_workload import ClickWorkload
 from .encoder import Encoder
 from .rows_task import RowsTask
-from .rows_workload import ClickWorkload
 from .store import Store
 
 

@@ -53,7 +53,7 @@ def read_groups(
         StorageError: ``cache`` cannot be written.
     """
     store, warm = read_table(
-        root, cache, stated=stated(root, options), encoder=encoder, only_test=only_test, report=report
+        root, cache, stated=stated(root, options, ranked=True), encoder=encoder, only_test=only_test, report=report
     )
     if store.schema.shape != "ranking" or store.label is None or store.group is None:
         raise InputError(

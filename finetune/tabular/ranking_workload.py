@@ -1,6 +1,6 @@
 """A model of rows bound to groups: trained on every row, measured by where the right one comes in its group."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,17 +9,13 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from roadworthy.finetune.examples import Dataset, Example
-from roadworthy.finetune.progress import Report
-from roadworthy.finetune.random_numbers import batches
 from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.split import Part
-from roadworthy.finetune.task import Look
-from roadworthy.finetune.world import World
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.grouped import group_row
 
 from .ranking_data import Groups
-from .rows_workload import Inputs
+from .rows_workload import Inputs, RowsWorkload
 
 _ROWS = 8192  # in a forward pass without gradients
 
@@ -34,29 +30,13 @@ class GroupBatch:
     examples: tuple[Example, ...]
 
 
-class RankingWorkload:
+class RankingWorkload(RowsWorkload):
     """Implements ``task.Workload`` over groups of rows; without a recipe, for measuring alone."""
 
     def __init__(self, data: Dataset[Groups], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
-        self.protocol = protocol
-        self._parts = data.examples.by_part()
+        super().__init__(data, protocol)
         self._groups = data.payload
         self._inputs = Inputs(data.payload.store, device)
-
-    def size(self, part: Part) -> int:
-        """How many groups a part has."""
-        return len(self._parts[part])
-
-    def names(self, numbers: Sequence[int]) -> list[str]:
-        """File and first row of training groups."""
-        return [self._parts["train"][n].name for n in numbers]
-
-    def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
-        """Nothing: every layer is trained."""
-
-    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
-        """Shuffled batches of groups."""
-        return batches(seed, epoch, self.size("train"), batch_size)
 
     def plain_batches(self, part: Part) -> list[list[int]]:
         """In order, so many groups at a time as a forward pass takes rows."""
@@ -98,9 +78,3 @@ class RankingWorkload:
             group_row(id=e.id, labels=truth["labels"], scores=found.tolist(), start=truth["start"])
             for e, truth, found in zip(batch.examples, truths, scores, strict=True)
         ]
-
-    def warm_start(
-        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
-    ) -> Iterator[Look]:
-        """None: no layer of such a model is worth anything before it was trained."""
-        yield from ()

@@ -3,7 +3,7 @@
 Shapes: B ratings of a batch, N negatives of each, T = B * (1 + N) pairs, C candidates of a user.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +14,15 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from roadworthy.finetune.examples import Dataset, Example
-from roadworthy.finetune.progress import Report
-from roadworthy.finetune.random_numbers import batches, uniforms
+from roadworthy.finetune.random_numbers import uniforms
 from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.split import Part
-from roadworthy.finetune.task import Look
-from roadworthy.finetune.world import World
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.candidates import above_and_equal
 from roadworthy.model_cards.recommendation import user_row
 
 from .rating_data import Ratings
+from .rows_workload import RowsWorkload
 from .vocabulary import RESERVED
 
 NEGATIVES = 4  # of each rating in training, as in the reference
@@ -40,31 +38,15 @@ class PairBatch:
     examples: tuple[Example, ...]
 
 
-class RatingWorkload:
+class RatingWorkload(RowsWorkload):
     """Implements ``task.Workload`` over ratings; without a recipe, for measuring alone."""
 
     def __init__(self, data: Dataset[Ratings], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
-        self.protocol = protocol
-        self._parts = data.examples.by_part()
+        super().__init__(data, protocol)
         self._ratings = data.payload
         self._ids = np.asarray(data.payload.store.ids)
         self._items = data.payload.store.encoder.sizes[1]
         self._device = device
-
-    def size(self, part: Part) -> int:
-        """How many ratings a part has."""
-        return len(self._parts[part])
-
-    def names(self, numbers: Sequence[int]) -> list[str]:
-        """File and row of training ratings."""
-        return [self._parts["train"][n].name for n in numbers]
-
-    def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
-        """Nothing: every layer is trained."""
-
-    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
-        """Shuffled batches."""
-        return batches(seed, epoch, self.size("train"), batch_size)
 
     def plain_batches(self, part: Part) -> list[list[int]]:
         """In order, as many users as their candidates allow in a forward pass."""
@@ -115,12 +97,6 @@ class RatingWorkload:
         above, equal = above_and_equal(scores, kept, positives.cpu().numpy())
         figures = zip(batch.examples, above.tolist(), equal.tolist(), positives.sigmoid().tolist(), strict=True)
         return [user_row(id=e.id, **e.truth, above=a, equal=same, score=score) for e, a, same, score in figures]
-
-    def warm_start(
-        self, model: nn.Module, *, seed: int, report: Report, world: World, first_look: int | None = None
-    ) -> Iterator[Look]:
-        """None: no layer of such a model is worth anything before it was trained."""
-        yield from ()
 
     def _chosen(self, part: Part, numbers: Sequence[int]) -> tuple[tuple[Example, ...], NDArray[np.int64]]:
         examples = tuple(self._parts[part][n] for n in numbers)

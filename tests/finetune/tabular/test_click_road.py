@@ -124,6 +124,19 @@ def test_a_version_is_fine_tuned_further(verified: Verified, data: Path, tmp_pat
     assert second.claim.parent is not None
 
 
+def test_whose_rows_they_are_is_told_by_digest(data: Path, flights: pd.DataFrame, tmp_path: Path) -> None:
+    """No aircraft lies in two parts, the interval goes by aircraft, and none is named in what is published."""
+    out = tmp_path / "run"
+    finetune("dlrm", data=data, out=out, target="auc>=0.4", epochs=1, batch_size=512, width=4, group_column="tailnum")
+    measured = verify(out, data=data, signer=SIGNER)
+    assert measured.reasons == ()
+    written = (measured.snapshot / EVIDENCE).read_bytes()
+    units = {row.unit for row in evidence.load(written)}
+    assert None not in units
+    assert 300 < len(units) < 1000
+    assert not any(name.encode() in written for name in flights["tailnum"].dropna().unique())
+
+
 RUN = """
 import sys
 from roadworthy.finetune import finetune

@@ -1,0 +1,83 @@
+"""A model of rows bound to clicks: one logit for each row.
+
+Shapes: B batch, N numeric columns, K categories of an example.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
+
+from roadworthy.finetune.examples import Dataset, Example
+from roadworthy.finetune.groups import digest
+from roadworthy.finetune.recipe import Recipe
+from roadworthy.finetune.split import Part
+from roadworthy.model_cards import Protocol, Row
+from roadworthy.model_cards.clicks import click_row
+
+from .rows_workload import Inputs, RowsWorkload
+from .store import Store
+
+_FORWARD = 8192  # rows in a forward pass without gradients
+
+
+@dataclass(frozen=True, slots=True)
+class RowBatch:
+    """``numeric`` float32 [B, N], ``ids`` int64 [B, K], ``labels`` float32 [B]."""
+
+    numeric: torch.Tensor
+    ids: torch.Tensor
+    labels: torch.Tensor
+    examples: tuple[Example, ...]
+
+
+class ClickWorkload(RowsWorkload):
+    """Implements ``task.Workload`` over rows that were clicked or not; without a recipe, for measuring alone."""
+
+    def __init__(self, data: Dataset[Store], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
+        super().__init__(data, protocol)
+        self._rows = {part: np.array([e.row for e in members], dtype=np.int64) for part, members in self._parts.items()}
+        self._inputs = Inputs(data.payload, device)
+        self._grouped = data.examples.split.grouping is not None
+
+    def plain_batches(self, part: Part) -> list[list[int]]:
+        """In order, so many at a time as a forward pass takes."""
+        count = self.size(part)
+        return [list(range(start, min(start + _FORWARD, count))) for start in range(0, count, _FORWARD)]
+
+    def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> RowBatch:
+        """Rows as they are: nothing about them is random."""
+        return self.plain_batch("train", numbers)
+
+    def plain_batch(self, part: Part, numbers: Sequence[int]) -> RowBatch:
+        """Rows of a part."""
+        members, at = self._parts[part], self._rows[part][np.asarray(numbers)]
+        numeric, ids, labels = self._inputs.of(at)
+        return RowBatch(numeric=numeric, ids=ids, labels=labels, examples=tuple(members[n] for n in numbers))
+
+    def units(self, batch: RowBatch) -> int:
+        """The rows of the batch."""
+        return len(batch.examples)
+
+    def loss(self, model: nn.Module, batch: RowBatch) -> torch.Tensor:
+        """Binary cross-entropy, added up over the batch."""
+        scores = model(batch.numeric, batch.ids).float()
+        return binary_cross_entropy_with_logits(scores, batch.labels, reduction="sum")
+
+    def answers(self, model: nn.Module, batch: RowBatch) -> list[Row]:
+        """The probability of a click, in double precision, so that rounding makes no ties."""
+        scores = model(batch.numeric, batch.ids).double()
+        likely = torch.where(batch.labels > 0, logsigmoid(scores), logsigmoid(-scores)).tolist()
+        return [
+            click_row(id=e.id, clicked=e.truth == 1, probability=p, log_likelihood=told, unit=self._unit(e))
+            for e, p, told in zip(batch.examples, scores.sigmoid().tolist(), likely, strict=True)
+        ]
+
+    def _unit(self, example: Example) -> str | None:
+        """Whom a row belongs to, by a digest: evidence is published, and names nobody. A row of nobody is its own."""
+        if not self._grouped:
+            return None
+        return digest(example.id if example.group is None else example.group)
