@@ -98,6 +98,7 @@ def test_audit_says_yes_to_folder_run_and_reference(roadworthy: Command, place: 
         assert (answer.code, answer.json["ok"], answer.json["reasons"]) == (0, True, [])
 
 
+@pytest.mark.slow
 def test_a_published_version_can_be_measured_again(roadworthy: Command, place: Place) -> None:
     """verify REF runs the evaluation anew and agrees with the certificate."""
     answer = roadworthy("verify", "team/xrays@1.0.0", "--data", place.data, "--json")
@@ -176,6 +177,7 @@ def test_bad_input_is_exit_code_2(roadworthy: Command, place: Place, tmp_path: P
         assert answer.out == ""
 
 
+@pytest.mark.slow
 def test_a_target_that_does_not_hold_is_exit_code_1(roadworthy: Command, place: Place, tmp_path: Path) -> None:
     """The JSON is whole, and the code says no."""
     answer = roadworthy(
@@ -200,6 +202,7 @@ def test_storage_that_fails_is_exit_code_3(roadworthy: Command, place: Place, tm
     assert damaged_both_ways == (3, True, False), answer.err
 
 
+@pytest.mark.slow
 def test_import_of_a_pickle_is_refused(roadworthy: Command, tmp_path: Path) -> None:
     """A file that would run code is neither loaded nor stored."""
     import pickle
