@@ -1,5 +1,7 @@
 """Recipes of models of rows. Every layer is new, and a table's vectors are learnt where its categories occur."""
 
+import dataclasses
+
 from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.recipe_choice import Catalogue
 
@@ -34,25 +36,16 @@ def reference(*, on_gpu: bool, batch_size: int | None = None) -> Recipe:
     Its schedule is a warm-up of an eighth, a plateau and a quadratic decline; here the decline is half a cosine.
     """
     size = batch_size or 65_536
-    return Recipe(
+    return dataclasses.replace(
+        adam(on_gpu=on_gpu, batch_size=size),
         name="reference",
         optimizer="sgd",
         learning_rate=24.0 * size / 65_536,
         momentum=0.0,
         weight_decay=0.0,
-        batch_size=size,
         epochs=1,
         warmup_epochs=0.125,
-        label_smoothing=0.0,
-        fit_head_first=False,
-        frozen_share=0.0,
-        freeze_normalisation=False,
-        ema_decay=None,
         evaluations_per_epoch=20,
-        hold=2,
-        precision="float32",
-        checkpoint_seconds=60.0,
-        probe=False,
     )
 
 

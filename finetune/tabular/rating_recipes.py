@@ -1,7 +1,11 @@
 """Recipes of NeuMF."""
 
+import dataclasses
+
 from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.recipe_choice import Catalogue
+
+from . import click_recipes
 
 
 def small(*, on_gpu: bool, batch_size: int | None = None) -> Recipe:
@@ -21,23 +25,13 @@ CATALOGUE: Catalogue = {"small": small, "reference": reference}
 
 
 def _adam(name: str, *, learning_rate: float, beta: float, batch_size: int, epochs: int) -> Recipe:
-    return Recipe(
+    return dataclasses.replace(
+        click_recipes.adam(on_gpu=False, batch_size=batch_size),
         name=name,
-        optimizer="adamw",
         learning_rate=learning_rate,
         momentum=beta,
         weight_decay=0.0,
-        batch_size=batch_size,
         epochs=epochs,
         warmup_epochs=0.0,
-        label_smoothing=0.0,
-        fit_head_first=False,
-        frozen_share=0.0,
-        freeze_normalisation=False,
-        ema_decay=None,
         evaluations_per_epoch=1,
-        hold=2,
-        precision="float32",
-        checkpoint_seconds=60.0,
-        probe=False,
     )
