@@ -29,6 +29,7 @@ from .clean_request import Measured
 from .leak_record import Leakage, leakage_of
 from .parent_comparison import compared_with_parent
 from .run_folder import RunData, RunSpec
+from .seen import Seen
 from .training_record import training_of
 
 
@@ -53,10 +54,11 @@ class Clean:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a run recorded; all ``None`` for a snapshot that comes from none."""
+    """What a run recorded; all ``None`` for a snapshot that comes from none. ``trained_on``: content digests."""
 
     spec: RunSpec | None
     seen: RunData | None
+    trained_on: Seen | None
     attempts: Series | None
 
 
@@ -87,7 +89,7 @@ def claim_of(clean: Clean, run: Run, data: Path, asked: Asked) -> Claimed:
     worse_end = metric.low if target.relation == ">=" else metric.high
     log = clean.packaged / EVENTS
     road = clocks.read(clocks.parse(log.read_text(encoding="utf-8"))) if log.is_file() else None
-    leakage = leakage_of(clean.aside, measured, rows, spec, seen, publish_sketch=asked.publish_sketch)
+    leakage = leakage_of(clean.aside, measured, rows, spec, seen, run.trained_on, publish_sketch=asked.publish_sketch)
     claim = Claim(
         card_format=card.FORMAT,
         task=measured.task,
@@ -99,7 +101,7 @@ def claim_of(clean: Clean, run: Run, data: Path, asked: Asked) -> Claimed:
         metric=metric,
         target=target,
         verdicts=Verdicts(reproduced=target.met_by(metric.value), generalises=target.met_by(worse_end)),
-        data=leakage.told_in(_data(measured, data, seen, rows)),
+        data=leakage.told_in(_data(measured, data, run, rows)),
         start=spec.start if spec else Start(kind="not measured"),
         environment=measured.environment,
         evidence_sha256=hashlib.sha256(proof).hexdigest(),
@@ -140,8 +142,8 @@ def compared(claimed: Claimed, reference: Path) -> tuple[Claimed, str | None]:
     return replace(claimed, claim=replace(claim, training=training)), None
 
 
-def _data(measured: Measured, data: Path, seen: RunData | None, rows: Sequence[Row]) -> Data:
-    known = set(seen.seen) if seen else set()
+def _data(measured: Measured, data: Path, run: Run, rows: Sequence[Row]) -> Data:
+    seen = run.seen
     return Data(
         name=seen.data.name if seen else data.resolve().name,
         labels=measured.labels,
@@ -149,5 +151,5 @@ def _data(measured: Measured, data: Path, seen: RunData | None, rows: Sequence[R
         test=SplitRecord(n=measured.n, fingerprint=measured.fingerprint),
         train=seen.data.train if seen else None,
         validation=seen.data.validation if seen else None,
-        exact_duplicates=sum(row.id in known for row in rows) if seen else None,
+        exact_duplicates=sum(run.trained_on.holds([row.id for row in rows])) if run.trained_on is not None else None,
     )

@@ -202,10 +202,10 @@ def describe(
 
 def sentence(examples: Examples) -> str:
     """The data in one paragraph, for whoever starts a run."""
-    parts = Counter(e.part for e in examples.members)
+    parts = {part: len(members) for part, members in examples.by_part().items()}
     classes = count_classes(examples)
     ratio = imbalance(classes)
-    copies = len(examples.members) - len({e.id for e in examples.members})
+    copies = len(examples.members) - examples.different()
     in_classes = f" in {len(classes):,} classes" if classes else ""
     words = [
         f"{len(examples.members):,} {examples.noun}s{in_classes}: {parts['train']:,} to train on, "

@@ -2,13 +2,18 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from roadworthy.model_cards import InputError
 from roadworthy.model_cards.certificate import SplitRecord
 from roadworthy.model_cards.evidence import Answer, fingerprint
 
+from .seen import digests_of
 from .split import Part, Split
 
 
@@ -37,19 +42,22 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """All examples of a data set. ``origin`` is what messages call it; ``noun`` what one example is."""
+    """All examples of a data set. ``origin`` is what messages call it; ``noun`` what one example is.
+
+    Where there are too many to be held, a subclass makes each when it is asked for, and counts without making any.
+    """
 
     labels: tuple[str, ...]
-    members: tuple[Example, ...]
+    members: Sequence[Example]
     split: Split
     origin: str
     noun: str
 
-    def part(self, part: Part) -> tuple[Example, ...]:
+    def part(self, part: Part) -> Sequence[Example]:
         """The examples of one part, in the order of the user's files."""
         return tuple(example for example in self.members if example.part == part)
 
-    def by_part(self) -> dict[Part, tuple[Example, ...]]:
+    def by_part(self) -> dict[Part, Sequence[Example]]:
         """All parts, the empty ones too."""
         return {part: self.part(part) for part in get_args(Part)}
 
@@ -58,7 +66,7 @@ class Examples:
         examples = self.part(part)
         return SplitRecord(n=len(examples), fingerprint=fingerprint((e.id, e.truth) for e in examples))
 
-    def leaked(self) -> tuple[Example, ...]:
+    def leaked(self) -> Sequence[Example]:
         """Examples to train or stop on whose content is also in the test part."""
         test = {e.id for e in self.part("test")}
         return tuple(e for e in self.members if e.part != "test" and e.id in test)
@@ -70,18 +78,22 @@ class Examples:
 
     def exact_duplicates(self) -> int:
         """Test examples whose content was also trained or stopped on."""
-        seen = self.seen()
+        seen = {e.id for e in self.members if e.part != "test"}
         return sum(e.id in seen for e in self.part("test"))
 
-    def seen(self) -> frozenset[str]:
-        """Ids of everything to train or stop on."""
-        return frozenset(e.id for e in self.members if e.part != "test")
+    def different(self) -> int:
+        """How many contents there are: a copy is no other."""
+        return len({e.id for e in self.members})
+
+    def seen(self) -> Iterator[NDArray[np.uint8]]:
+        """Content digests of everything to train or stop on, ascending and each once, in pieces uint8 [n, W]."""
+        return digests_of(e.id for e in self.members if e.part != "test")
 
     def seen_groups(self) -> frozenset[str]:
         """Groups of what is trained or stopped on."""
         return frozenset(e.group for e in self.members if e.part != "test" and e.group is not None)
 
-    def crossing(self) -> tuple[Example, ...]:
+    def crossing(self) -> Sequence[Example]:
         """Test examples of a group that is also trained or stopped on."""
         seen = self.seen_groups()
         return tuple(e for e in self.part("test") if e.group in seen)
@@ -109,14 +121,13 @@ def check_distinct(examples: Examples) -> None:
     Raises:
         InputError: nothing but copies of one example, or a test part that is wholly trained on.
     """
-    distinct = Counter(example.id for example in examples.members)
-    if len(examples.members) > 1 and len(distinct) == 1:
+    if len(examples.members) > 1 and examples.different() == 1:
         raise InputError(
             f"all {len(examples.members)} {examples.noun}s in {examples.origin} are one and the same. Expected "
             "different ones. Check how the data was put together."
         )
-    test, seen = examples.part("test"), examples.seen()
-    if test and seen and all(e.id in seen for e in test):
+    test = examples.part("test")
+    if test and examples.exact_duplicates() == len(test):
         raise InputError(
             f"100 % of the {len(test)} test {examples.noun}s in {examples.origin} are also among those to train on. "
             f"A model cannot be measured on what it has seen. Give test {examples.noun}s of their own."

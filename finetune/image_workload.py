@@ -65,7 +65,7 @@ class ImageWorkload:
     def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
         """Nothing: every epoch sees other crops."""
 
-    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
+    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> Sequence[list[int]]:
         """Shuffled batches."""
         return batches(seed, epoch, self.size("train"), batch_size)
 

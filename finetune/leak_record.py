@@ -16,6 +16,9 @@ from roadworthy.model_cards.snapshot import CERTIFICATE, NEAR, SKETCH, sha256_of
 from .clean_request import Measured
 from .groups import grouping_of
 from .run_folder import RunData, RunSpec
+from .seen import Seen
+
+_MOST = 2_000_000  # examples in a sketch: its 8 MB are downloaded with every version, and take ten seconds to make
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ def leakage_of(
     rows: Sequence[Row],
     spec: RunSpec | None,
     seen: RunData | None,
+    trained_on: Seen | None,
     *,
     publish_sketch: bool,
 ) -> Leakage:
@@ -58,7 +62,7 @@ def leakage_of(
     """
     start = Path(spec.start_folder) if spec and spec.start_folder and spec.start.kind == "parent" else None
     parent = read_sketch(start) if start is not None else None
-    own = sketch_of(seen.seen, parent) if seen is not None and seen.seen else None
+    own = sketch_of(trained_on, parent) if trained_on is not None and 0 < len(trained_on) <= _MOST else None
     kept = own if publish_sketch else None
     files: dict[str, bytes] = {} if kept is None else {SKETCH: sketch.dump(kept)}
     found = None

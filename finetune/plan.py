@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 from .recipe import Recipe
 
+# Training examples between two evaluations at most: of a hundred million, a quarter of an epoch would be hours in which
+# nobody notices that the target is reached.
+_UNSEEN = 2_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -30,7 +34,7 @@ class Plan:
             per_epoch=per_epoch,
             total=per_epoch * recipe.epochs,
             warmup=round(recipe.warmup_epochs * per_epoch),
-            every=max(1, per_epoch // recipe.evaluations_per_epoch),
+            every=max(1, min(per_epoch // recipe.evaluations_per_epoch, _UNSEEN // recipe.batch_size)),
         )
 
 
@@ -47,10 +51,10 @@ class Step:
 class Order:
     """The steps of a run by number, a function of the seed alone."""
 
-    def __init__(self, epoch: Callable[[int], list[list[int]]], *, per_epoch: int, seed: int) -> None:
+    def __init__(self, epoch: Callable[[int], Sequence[Sequence[int]]], *, per_epoch: int, seed: int) -> None:
         """``epoch`` gives the batches of an epoch by its number."""
         self._epoch, self._per_epoch, self._seed = epoch, per_epoch, seed
-        self._held: tuple[int, list[list[int]]] = (-1, [])
+        self._held: tuple[int, Sequence[Sequence[int]]] = (-1, [])
 
     def step(self, number: int) -> Step:
         """The step of that number."""

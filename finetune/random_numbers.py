@@ -5,11 +5,13 @@ draws the same when it goes on, whatever the batch size or the number of process
 """
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_BLOCK, _WINDOW = 2**13, 2**20  # examples that stay neighbours in a large epoch, and that are shuffled at a time
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -35,11 +37,63 @@ def order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     return np.argsort(uniforms(seed, epoch, [-1], n)[0], kind="stable")
 
 
-def batches(seed: int, epoch: int, n: int, size: int) -> list[list[int]]:
-    """An epoch in batches of ``size`` examples; what does not fill one waits for the next epoch's order."""
-    numbers = order(seed, epoch, n).tolist()
-    size = min(size, n)
-    return [numbers[start : start + size] for start in range(0, n - size + 1, size)]
+def batches(seed: int, epoch: int, n: int, size: int) -> Sequence[list[int]]:
+    """An epoch in batches of ``size`` examples; what does not fill one waits for the next epoch's order.
+
+    Up to four million examples are in any order. Of more, blocks of 8,192 neighbours are, and within 128 blocks that
+    follow one another each example: an epoch then takes no memory to speak of, and reads a file nearly from end to end.
+    """
+    if n <= _WINDOW * 4:
+        numbers = order(seed, epoch, n).tolist()
+        size = min(size, n)
+        return [numbers[start : start + size] for start in range(0, n - size + 1, size)]
+    return _Windows(seed, epoch, n, size)
+
+
+class _Windows(Sequence[list[int]]):
+    """The batches of an epoch, each made when it is asked for: what two windows hold at most is kept."""
+
+    def __init__(self, seed: int, epoch: int, n: int, size: int) -> None:
+        self._seed, self._epoch, self._n, self._size = seed, epoch, n, size
+        self._blocks = order(seed, epoch, -(-n // _BLOCK))
+        # Where each window begins in the epoch: the last block of the data is shorter, wherever its turn comes.
+        lengths = np.minimum(_BLOCK, n - self._blocks * _BLOCK)
+        self._starts = np.concatenate([[0], np.cumsum(lengths)])[:: _WINDOW // _BLOCK]
+        self._held: dict[int, NDArray[np.int64]] = {}
+
+    def __len__(self) -> int:
+        return self._n // self._size
+
+    @overload
+    def __getitem__(self, number: int) -> list[int]: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[list[int]]: ...
+
+    def __getitem__(self, number: int | slice) -> list[int] | list[list[int]]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        if not -len(self) <= number < len(self):
+            raise IndexError(number)
+        at, end = (number % len(self)) * self._size, (number % len(self) + 1) * self._size
+        found: list[int] = []
+        window = int(np.searchsorted(self._starts, at, side="right")) - 1
+        while at < end:
+            start, members = int(self._starts[window]), self._window(window)
+            found += members[at - start : end - start].tolist()
+            at = start + len(members)
+            window += 1
+        return found
+
+    def _window(self, number: int) -> NDArray[np.int64]:
+        """The examples of a window in the epoch's order."""
+        if number not in self._held:
+            self._held = {one: held for one, held in self._held.items() if one == number - 1}
+            each = _WINDOW // _BLOCK
+            starts = self._blocks[number * each : (number + 1) * each] * _BLOCK
+            members = np.concatenate([np.arange(start, min(start + _BLOCK, self._n)) for start in starts])
+            self._held[number] = members[order(self._seed, self._epoch + (number + 1) * 2**32, len(members))]
+        return self._held[number]
 
 
 def batches_by_length(seed: int, epoch: int, lengths: NDArray[np.int64], size: int) -> list[list[int]]:

@@ -1,7 +1,8 @@
 """A run: one training attempt in one folder.
 
 run.json           the run's specification, written before the data is touched, never changed
-data.json          what the data turned out to be: counts, fingerprints, ids of what was trained on
+seen.bin           content digests of what was trained or stopped on
+data.json          what the data turned out to be: counts, fingerprints, groups that were trained on
 events.log         MLLOG lines: the clocks and the curve
 checkpoint.pt      where it stands; replaced as a whole
 validation.jsonl   the last answers on validation, a row of evidence each; names.json says where to find the examples
@@ -22,6 +23,7 @@ from roadworthy.model_cards import InputError, Metric, Row, Target, evidence
 from roadworthy.model_cards.certificate import Data, Environment, Start
 
 from .document import read_document, write_bytes, write_document
+from .seen import Seen
 
 HELD_OUT = "held-out.npz"
 
@@ -51,11 +53,9 @@ class RunSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunData:
-    """What the data turned out to be, the ids and the groups (digests) that were trained or stopped on, the last
-    validation metric."""
+    """What the data turned out to be, the groups (digests) that were trained on, the last validation metric."""
 
     data: Data
-    seen: tuple[str, ...]
     validation: Metric | None
     seen_groups: tuple[str, ...] = ()
 
@@ -77,6 +77,10 @@ class RunFolder:
     @property
     def data_file(self) -> Path:
         return self.root / "data.json"
+
+    @property
+    def seen_file(self) -> Path:
+        return self.root / "seen.bin"
 
     @property
     def events(self) -> Path:
@@ -149,6 +153,10 @@ class RunFolder:
         """An attempt that ended at the data, before anything could be trained, is no segment of this run."""
         if self.events.is_file() and "train_samples" not in self.events.read_text(encoding="utf-8"):
             self.events.unlink()
+
+    def read_seen(self) -> Seen:
+        """Raises InputError where the run is not finished."""
+        return Seen(self.seen_file)
 
     def _missing(self, path: Path) -> str:
         return f"{self.root} is not a finished run: {path.name} is missing. Run the same finetune command again."

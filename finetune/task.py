@@ -61,10 +61,10 @@ class Workload(Interface[Batch]):
         """Called once before training, with the model as it will be trained: what requires no gradient never changes,
         so its results may be kept."""
 
-    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
+    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> Sequence[Sequence[int]]:
         """The batches of an epoch by example number, a function of the arguments alone."""
 
-    def plain_batches(self, part: Part) -> list[list[int]]:
+    def plain_batches(self, part: Part) -> Sequence[Sequence[int]]:
         """Every example of a part once, in batches that fit a forward pass."""
 
     def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> Batch:

@@ -32,6 +32,7 @@ from .plan import Order, Plan
 from .progress import Report
 from .recipe import Recipe
 from .run_folder import RunData, RunFolder, RunSpec
+from .seen import write_seen
 from .setting import Setting
 from .sharding import is_sharded, shard, whole
 from .stopwatch import Stopwatch
@@ -202,10 +203,10 @@ class TrainingRun:
             exact_duplicates=examples.exact_duplicates(),
             near_duplicates=None,
         )
+        write_seen(self.folder.seen_file, examples.seen())
         self.folder.write_data(
             RunData(
                 data=described,
-                seen=tuple(sorted(examples.seen())),
                 validation=outcome.metric,
                 seen_groups=tuple(sorted(map(digest, examples.seen_groups()))),
             )

@@ -111,6 +111,7 @@ def verify(
     if not series.is_series:
         check_not_one_of_many(run)
     spec, seen = (run.read_spec(), run.read_data()) if run.is_run else (None, None)
+    trained_on = run.read_seen() if run.is_run else None
     packaged = run.candidate if run.is_run else folder
     if not packaged.is_dir():
         raise InputError(f"no snapshot at {packaged}. Expected a run, a snapshot folder or a reference.")
@@ -159,7 +160,8 @@ def verify(
         asked = Asked(target=goal, gate=rule, waivers=tuple(waivers), publish_sketch=publish_sketch)
         attempts = series.read_series() if series.is_series else None
         clean = Clean(packaged=packaged, aside=Path(aside), measured=measured)
-        claimed = claim_of(clean, Run(spec=spec, seen=seen, attempts=attempts), Path(data), asked)
+        recorded = Run(spec=spec, seen=seen, trained_on=trained_on, attempts=attempts)
+        claimed = claim_of(clean, recorded, Path(data), asked)
         claimed, not_compared = compared(claimed, reference) if reference else (claimed, None)
         claimed = waived(claimed, asked)
         start = Path(spec.start_folder) if spec and spec.start_folder else None

@@ -4,20 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from roadworthy.finetune.examples import Dataset, Example, Examples, check_distinct
+from roadworthy.finetune.examples import Dataset, check_distinct
 from roadworthy.finetune.progress import Report
-from roadworthy.finetune.split import PARTS
 from roadworthy.model_cards import InputError
 
 from .encoder import Encoder
+from .row_examples import RowExamples, RowMembers, used_rows
 from .schema_file import Overrides, find_overrides
 from .store import Store
 from .store_build import read_table
 
 OPTIONS = ("label_column", "group_column")
-_TOLD_EVERY = 100_000  # rows between two reports
 
 
 def stated(root: Path, options: Mapping[str, str | int], *, ranked: bool = False) -> Overrides:
@@ -56,7 +53,15 @@ def read_clicks(
             f"{root} holds {store.schema.shape}; expected rows with a label of two values, such as clicked or not. Say "
             "which column is the label: --label-column NAME."
         )
-    examples = _examples(store, root, report)
+    rows = used_rows(store)
+    examples = RowExamples(
+        labels=labels_of(store.encoder),
+        members=RowMembers(store, rows, {}),
+        split=store.split,
+        origin=str(root),
+        noun="row",
+        store=store,
+    )
     check_distinct(examples)
     return Dataset(examples=examples, payload=store, warm=warm)
 
@@ -64,36 +69,3 @@ def read_clicks(
 def labels_of(encoder: Encoder) -> tuple[str, str]:
     """The label's two values; the second is the one that is predicted."""
     return str(encoder.schema.negative), str(encoder.schema.positive)
-
-
-def _examples(store: Store, root: Path, report: Report) -> Examples:
-    assert store.label is not None
-    groups = _groups(store)
-    members = []
-    parts = np.asarray(store.part).tolist()
-    for row, (part, truth) in enumerate(zip(parts, np.asarray(store.label).tolist(), strict=True)):
-        if row % _TOLD_EVERY == 0:
-            report("examples", row, len(store))
-        if part < len(PARTS):
-            members.append(
-                Example(
-                    id=store.id(row),
-                    truth=truth,
-                    part=PARTS[part],
-                    name=store.where(row),
-                    row=row,
-                    group=groups[row] if groups is not None else None,
-                )
-            )
-    return Examples(
-        labels=labels_of(store.encoder), members=tuple(members), split=store.split, origin=str(root), noun="row"
-    )
-
-
-def _groups(store: Store) -> list[str | None] | None:
-    """What each row belongs to, where no group may lie in two parts."""
-    numbers = store.group if store.group is not None else store.user
-    if store.split.grouping is None or numbers is None:
-        return None
-    names = store.names("group" if store.group is not None else "user").to_pylist()
-    return [names[number] if number >= 0 else None for number in np.asarray(numbers).tolist()]

@@ -6,7 +6,6 @@ Shapes: B batch, N numeric columns, K categories of an example.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
@@ -18,6 +17,7 @@ from roadworthy.finetune.split import Part
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.clicks import click_row
 
+from .row_examples import RowMembers, chosen
 from .rows_workload import Inputs, RowsWorkload
 from .store import Store
 
@@ -26,12 +26,12 @@ _FORWARD = 8192  # rows in a forward pass without gradients
 
 @dataclass(frozen=True, slots=True)
 class RowBatch:
-    """``numeric`` float32 [B, N], ``ids`` int64 [B, K], ``labels`` float32 [B]."""
+    """``numeric`` float32 [B, N], ``ids`` int64 [B, K], ``labels`` float32 [B], and the rows they are of."""
 
     numeric: torch.Tensor
     ids: torch.Tensor
     labels: torch.Tensor
-    examples: tuple[Example, ...]
+    rows: RowMembers
 
 
 class ClickWorkload(RowsWorkload):
@@ -39,14 +39,13 @@ class ClickWorkload(RowsWorkload):
 
     def __init__(self, data: Dataset[Store], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
         super().__init__(data, protocol)
-        self._rows = {part: np.array([e.row for e in members], dtype=np.int64) for part, members in self._parts.items()}
         self._inputs = Inputs(data.payload, device)
         self._grouped = data.examples.split.grouping is not None
 
-    def plain_batches(self, part: Part) -> list[list[int]]:
+    def plain_batches(self, part: Part) -> list[range]:
         """In order, so many at a time as a forward pass takes."""
         count = self.size(part)
-        return [list(range(start, min(start + _FORWARD, count))) for start in range(0, count, _FORWARD)]
+        return [range(start, min(start + _FORWARD, count)) for start in range(0, count, _FORWARD)]
 
     def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> RowBatch:
         """Rows as they are: nothing about them is random."""
@@ -54,13 +53,13 @@ class ClickWorkload(RowsWorkload):
 
     def plain_batch(self, part: Part, numbers: Sequence[int]) -> RowBatch:
         """Rows of a part."""
-        members, at = self._parts[part], self._rows[part][np.asarray(numbers)]
-        numeric, ids, labels = self._inputs.of(at)
-        return RowBatch(numeric=numeric, ids=ids, labels=labels, examples=tuple(members[n] for n in numbers))
+        rows = chosen(self._parts[part], numbers)
+        numeric, ids, labels = self._inputs.of(rows.rows)
+        return RowBatch(numeric=numeric, ids=ids, labels=labels, rows=rows)
 
     def units(self, batch: RowBatch) -> int:
         """The rows of the batch."""
-        return len(batch.examples)
+        return len(batch.rows)
 
     def loss(self, model: nn.Module, batch: RowBatch) -> torch.Tensor:
         """Binary cross-entropy, added up over the batch."""
@@ -73,7 +72,7 @@ class ClickWorkload(RowsWorkload):
         likely = torch.where(batch.labels > 0, logsigmoid(scores), logsigmoid(-scores)).tolist()
         return [
             click_row(id=e.id, clicked=e.truth == 1, probability=p, log_likelihood=told, unit=self._unit(e))
-            for e, p, told in zip(batch.examples, scores.sigmoid().tolist(), likely, strict=True)
+            for e, p, told in zip(batch.rows, scores.sigmoid().tolist(), likely, strict=True)
         ]
 
     def _unit(self, example: Example) -> str | None:

@@ -10,14 +10,13 @@ from scipy.stats import rankdata
 
 from roadworthy.finetune.split import PARTS
 
-from .latest import order
+from .contents import among
 from .row_split import NUMBER
 from .store import Store
 from .vocabulary import UNSEEN
 
 _TOO_GOOD = 0.999  # AUC of one feature alone: no honest one is so good
 _LOOKED_AT = 200_000  # training rows that a single feature is judged on
-_BUCKET = 2**24  # digests sorted at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +34,8 @@ def findings(store: Store) -> tuple[Finding, ...]:
 
 def copied(store: Store) -> NDArray[np.int64]:
     """Rows to train or stop on whose content is also in the test part: int64, sorted."""
-    first, _ = order(np.asarray(store.digest))
-    test = np.asarray(store.part) == NUMBER["test"]
-    seen = np.asarray(store.part) < NUMBER["test"]
-    buckets = max(1, len(store) // _BUCKET)
-    found = []
-    for bucket in range(buckets):
-        within = (first % np.uint64(buckets)) == bucket
-        tested, candidates = np.unique(first[test & within]), np.flatnonzero(seen & within)
-        found.append(candidates[np.isin(first[candidates], tested)])
-    # Half a digest chose them; the whole of it decides.
-    rows = np.sort(np.concatenate(found))
-    whole = {bytes(digest) for digest in store.digest[test & np.isin(first, first[rows])]}
-    return np.array([row for row in rows if bytes(store.digest[row]) in whole], dtype=np.int64)
+    seen = np.flatnonzero(np.asarray(store.part) < NUMBER["test"]).astype(np.int64)
+    return seen[among(store, seen, store.rows("test"))]
 
 
 def single_feature_auc(store: Store) -> dict[str, float]:

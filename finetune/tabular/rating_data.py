@@ -10,19 +10,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from roadworthy.finetune.examples import Dataset, Example, Examples, check_distinct
+from roadworthy.finetune.examples import Dataset, check_distinct
 from roadworthy.finetune.progress import Report
 from roadworthy.finetune.split import PARTS, Part
 from roadworthy.model_cards import InputError, Protocol
 from roadworthy.model_cards.candidates import catalogue_pools, draw_negatives, drawn_pools
+from roadworthy.model_cards.evidence import Answer
 
 from .encoder import Encoder
 from .interactions import Interactions, interactions
+from .row_examples import RowExamples, RowMembers
 from .schema_file import find_overrides
 from .store import Store
 from .store_build import read_table
 
-_TOLD_EVERY = 100_000  # rows between two reports
 SAMPLED = "recommendation-sampled"  # the family of protocols
 
 
@@ -69,32 +70,26 @@ def read_ratings(
         )
     taken = interactions(store)
     seen = np.bincount(taken.items, minlength=store.encoder.sizes[1])
-    members: list[Example] = []
     fields: dict[Part, Field] = {}
-    for part in PARTS:
-        rows = store.rows(part)
-        if part == "train":
-            members += _trained(store, rows, report)
-        else:
-            # By their digests, so that the order of the files changes no draw.
-            ordered = rows[np.lexsort(np.asarray(store.digest)[rows].T[::-1])] if len(rows) else rows
-            fields[part], truths = _field(store, ordered, taken, protocol, seen)
-            members += [
-                Example(id=store.id(row), truth=truth, part=part, name=store.where(row), row=row)
-                for row, truth in zip(ordered.tolist(), truths, strict=True)
-            ]
-    examples = Examples(labels=(), members=tuple(members), split=store.split, origin=str(root), noun="rating")
+    told: dict[int, Answer] = {}
+    rows = {"train": store.rows("train")}
+    for part in PARTS[1:]:
+        found = store.rows(part)
+        # By their digests, so that the order of the files changes no draw.
+        rows[part] = found[np.lexsort(np.asarray(store.digest)[found].T[::-1])] if len(found) else found
+        fields[part], truths = _field(store, rows[part], taken, protocol, seen)
+        told.update(zip(rows[part].tolist(), truths, strict=True))
+    examples = RowExamples(
+        labels=(),
+        members=RowMembers(store, np.concatenate([rows[part] for part in PARTS]), told),
+        split=store.split,
+        origin=str(root),
+        noun="rating",
+        store=store,
+        told=told,
+    )
     check_distinct(examples)
     return Dataset(examples=examples, payload=Ratings(store=store, taken=taken, fields=fields), warm=warm)
-
-
-def _trained(store: Store, rows: NDArray[np.int64], report: Report) -> list[Example]:
-    found: list[Example] = []
-    for row in rows.tolist():
-        if len(found) % _TOLD_EVERY == 0:
-            report("ratings", len(found), len(rows))
-        found.append(Example(id=store.id(row), truth=1, part="train", name=store.where(row), row=row))
-    return found
 
 
 def _field(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from roadworthy.finetune.examples import Dataset, Example
+from roadworthy.finetune.examples import Dataset
 from roadworthy.finetune.random_numbers import uniforms
 from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.split import Part
@@ -22,6 +22,7 @@ from roadworthy.model_cards.candidates import above_and_equal
 from roadworthy.model_cards.recommendation import user_row
 
 from .rating_data import Ratings
+from .row_examples import RowMembers, chosen
 from .rows_workload import RowsWorkload
 from .vocabulary import RESERVED
 
@@ -31,11 +32,11 @@ _PAIRS = 2**18  # scored in a forward pass without gradients
 
 @dataclass(frozen=True, slots=True)
 class PairBatch:
-    """``ids`` int64 [T, 2] of users and items, ``labels`` float32 [T]: 1 where it was taken. B ``examples``."""
+    """``ids`` int64 [T, 2] of users and items, ``labels`` float32 [T]: 1 where it was taken. B ``rows``."""
 
     ids: torch.Tensor
     labels: torch.Tensor
-    examples: tuple[Example, ...]
+    rows: RowMembers
 
 
 class RatingWorkload(RowsWorkload):
@@ -48,28 +49,28 @@ class RatingWorkload(RowsWorkload):
         self._items = data.payload.store.encoder.sizes[1]
         self._device = device
 
-    def plain_batches(self, part: Part) -> list[list[int]]:
+    def plain_batches(self, part: Part) -> list[range]:
         """In order, as many users as their candidates allow in a forward pass."""
         field = self._ratings.fields.get(part)
         each = 1 if field is None else self._items if field.items is None else field.items.shape[1] + 1
         step, count = max(1, _PAIRS // each), self.size(part)
-        return [list(range(start, min(start + step, count))) for start in range(0, count, step)]
+        return [range(start, min(start + step, count)) for start in range(0, count, step)]
 
     def training_batch(self, numbers: Sequence[int], *, seed: int, epoch: int) -> PairBatch:
         """Each rating, and items drawn evenly for its user: some of them were taken too, as in the reference."""
-        examples, taken = self._chosen("train", numbers)
+        rows, taken = self._chosen("train", numbers)
         drawn = uniforms(seed, epoch, numbers, NEGATIVES)
         others = RESERVED + (drawn * (self._items - RESERVED)).astype(np.int64)
         users = np.repeat(taken[:, :1], 1 + NEGATIVES, axis=1)
         pairs = np.stack([users, np.concatenate([taken[:, 1:], others], axis=1)], axis=2).reshape(-1, 2)
         labels = np.zeros((len(taken), 1 + NEGATIVES), dtype=np.float32)
         labels[:, 0] = 1
-        return PairBatch(self._tensor(pairs), self._tensor(labels.reshape(-1)), examples)
+        return PairBatch(self._tensor(pairs), self._tensor(labels.reshape(-1)), rows)
 
     def plain_batch(self, part: Part, numbers: Sequence[int]) -> PairBatch:
         """Ratings as they are."""
-        examples, taken = self._chosen(part, numbers)
-        return PairBatch(self._tensor(taken), torch.ones(len(taken), device=self._device), examples)
+        rows, taken = self._chosen(part, numbers)
+        return PairBatch(self._tensor(taken), torch.ones(len(taken), device=self._device), rows)
 
     def units(self, batch: PairBatch) -> int:
         """The pairs of the batch."""
@@ -81,11 +82,11 @@ class RatingWorkload(RowsWorkload):
 
     def answers(self, model: nn.Module, batch: PairBatch) -> list[Row]:
         """How many candidates of each user scored above the item that was taken."""
-        if not batch.examples:
+        if not batch.rows:
             return []
-        part = batch.examples[0].part
+        part = batch.rows[0].part
         field = self._ratings.fields[part]
-        lines = np.array([field.line[example.row] for example in batch.examples])
+        lines = np.array([field.line[row] for row in batch.rows.rows.tolist()])
         taken = batch.ids.cpu().numpy()
         if field.items is not None and field.kept is not None:
             items, kept = field.items[lines].astype(np.int64), field.kept[lines]
@@ -95,12 +96,12 @@ class RatingWorkload(RowsWorkload):
         scores = self._scores(model, self._tensor(pairs)).cpu().numpy().reshape(items.shape)
         positives = self._scores(model, batch.ids)
         above, equal = above_and_equal(scores, kept, positives.cpu().numpy())
-        figures = zip(batch.examples, above.tolist(), equal.tolist(), positives.sigmoid().tolist(), strict=True)
+        figures = zip(batch.rows, above.tolist(), equal.tolist(), positives.sigmoid().tolist(), strict=True)
         return [user_row(id=e.id, **e.truth, above=a, equal=same, score=score) for e, a, same, score in figures]
 
-    def _chosen(self, part: Part, numbers: Sequence[int]) -> tuple[tuple[Example, ...], NDArray[np.int64]]:
-        examples = tuple(self._parts[part][n] for n in numbers)
-        return examples, self._ids[[e.row for e in examples]].astype(np.int64)
+    def _chosen(self, part: Part, numbers: Sequence[int]) -> tuple[RowMembers, NDArray[np.int64]]:
+        rows = chosen(self._parts[part], numbers)
+        return rows, self._ids[rows.rows].astype(np.int64)
 
     def _catalogue(self, taken: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Every item for each user, and which of them count: not those of training, and not the one to be found."""

@@ -24,6 +24,8 @@ from .store import Store
 from .tables import PADDING
 from .vocabulary import MISSING
 
+_KEPT = 2**21  # rows read before their memory is given back: two windows of a large epoch, some 300 MB
+
 
 class RowsWorkload:
     """The part of ``task.Workload`` that is the same whatever a row is an example of."""
@@ -43,7 +45,7 @@ class RowsWorkload:
     def prepare(self, model: nn.Module, *, seed: int, batch_size: int) -> None:
         """Nothing: every layer is trained."""
 
-    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> list[list[int]]:
+    def epoch(self, *, seed: int, epoch: int, batch_size: int) -> Sequence[list[int]]:
         """Shuffled batches."""
         return batches(seed, epoch, self.size("train"), batch_size)
 
@@ -71,8 +73,13 @@ class Inputs:
     def __init__(self, store: Store, device: torch.device) -> None:
         self._store = store
         self._device = device
+        self._read = 0  # rows, since their memory was given back
 
-    def of(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def of(self, rows: NDArray[np.integer]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Numbers float32 [B, N], categories int64 [B, K], labels float32 [B]."""
         numeric, ids, labels = (torch.from_numpy(array).to(self._device) for array in self._store.batch(rows))
+        self._read += len(rows)
+        if self._read > _KEPT:
+            self._store.give_back()
+            self._read = 0
         return numeric, padded(ids.long(), self._store.schema), labels.float()

@@ -11,6 +11,7 @@ store/
 """
 
 import json
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +68,16 @@ class Store:
         """Numbers of the rows of a part, in the order of the user's files."""
         return np.flatnonzero(np.asarray(self.part) == NUMBER[part]).astype(np.int64)
 
-    def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8]]:
+    def batch(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8]]:
         """Numbers float32 [B, N], ids int32 [B, K] and labels uint8 [B] of the rows, in their order."""
         label = np.ones(len(rows), np.uint8) if self.label is None else self.label[rows]
         return self.numeric[rows], self.ids[rows], label
+
+    def give_back(self) -> None:
+        """Says that what was read of the files needs no memory for now; they stay mapped."""
+        for array in (self.numeric, self.ids, self.label, self.digest, self.place, self.time, self.group, self.user):
+            if (file := _mapping(array)) is not None:
+                file.madvise(mmap.MADV_DONTNEED)
 
     def id(self, row: int) -> str:
         """The content digest of a row: 32 hexadecimal digits."""
@@ -85,6 +92,12 @@ class Store:
         """The text of each number of a key, ``pa.string()``."""
         with pa.memory_map(str(self.folder / f"{key}.arrow")) as file:
             return pa.ipc.open_file(file).read_all().column(0).combine_chunks()
+
+
+def _mapping(array: Any) -> mmap.mmap | None:
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return array if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") else None
 
 
 def open_store(folder: Path, stamp: str) -> Store | None:

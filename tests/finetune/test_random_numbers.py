@@ -1,9 +1,13 @@
 """Random numbers are functions of (seed, epoch, index), and orders have each example once."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roadworthy.finetune import random_numbers
 from roadworthy.finetune.random_numbers import _mix, batches, batches_by_length, order, uniforms
 
 
@@ -54,9 +58,46 @@ def test_batches_by_length_pad_little() -> None:
     """On lengths spread evenly from 1 to 256, less than a twentieth of the tokens are padding; at random, a half."""
     lengths = order(1, 0, 4096) % 256 + 1
 
-    def padding(made: list[list[int]]) -> float:
+    def padding(made: Sequence[list[int]]) -> float:
         padded = sum(len(batch) * int(lengths[batch].max()) for batch in made)
         return float(1 - sum(int(lengths[batch].sum()) for batch in made) / padded)
 
     assert padding(batches_by_length(3, 0, lengths, 32)) < 0.05
     assert padding(batches(3, 0, 4096, 32)) > 0.4
+
+
+@pytest.mark.parametrize(("n", "size"), [(1000, 16), (1003, 64), (1003, 300), (640, 7)])
+def test_a_large_epoch_has_each_example_once(monkeypatch: pytest.MonkeyPatch, n: int, size: int) -> None:
+    """Shuffled in windows of blocks: whole and disjoint batches, the same in whatever order they are asked for."""
+    monkeypatch.setattr(random_numbers, "_BLOCK", 8)
+    monkeypatch.setattr(random_numbers, "_WINDOW", 32)
+    made = batches(3, 1, n, size)
+    assert len(made) == n // size
+    whole = list(made)
+    assert {len(batch) for batch in whole} == {size}
+    members = [number for batch in whole for number in batch]
+    assert len(set(members)) == len(members)
+    assert set(members) <= set(range(n))
+    assert [made[at] for at in reversed(range(len(made)))] == whole[::-1]
+    assert made[2:5] == whole[2:5]
+    assert made[-1] == whole[-1]
+    assert list(batches(3, 2, n, size)) != whole
+    with pytest.raises(IndexError):
+        made[len(made)]
+
+
+def test_a_large_epoch_leaves_out_no_example_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fills no batch is another in every epoch, and so is who comes first."""
+    monkeypatch.setattr(random_numbers, "_BLOCK", 8)
+    monkeypatch.setattr(random_numbers, "_WINDOW", 32)
+    epochs = [[number for batch in batches(3, epoch, 203, 50) for number in batch] for epoch in range(40)]
+    assert {number for members in epochs for number in members} == set(range(203))
+    assert len({members[0] for members in epochs}) > 20
+
+
+def test_a_large_epoch_reads_a_file_nearly_from_end_to_end() -> None:
+    """Five million examples: a batch comes from 128 blocks of neighbours at most, and an epoch is made at once."""
+    made = batches(3, 0, 5_000_000, 4096)
+    blocks = [{number // 8192 for number in made[at]} for at in (0, 100, 700)]
+    assert all(100 < len(found) <= 2 * 128 for found in blocks)
+    assert not blocks[0] & blocks[2]

@@ -1,0 +1,71 @@
+"""Rows as examples that are made when they are asked for: all that is counted of them is what a list would give."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from roadworthy.finetune.examples import Examples
+from roadworthy.finetune.progress import silent
+from roadworthy.finetune.split import Part
+from roadworthy.finetune.tabular import contents
+from roadworthy.finetune.tabular.click_data import read_clicks
+from roadworthy.finetune.tabular.row_examples import RowExamples
+
+from .conftest import Write
+
+
+@pytest.fixture
+def both(flights: Any, write: Write, tmp_path: Path) -> tuple[RowExamples, Examples]:
+    """Flights of which some are copied across the parts, some within one, and the same as a list of objects."""
+    frame = flights.head(3000)
+    write(pd.concat([frame.head(2000), frame.iloc[2500:2507].assign(label=1), frame.head(5)]), "train.csv")
+    write(pd.concat([frame.iloc[2000:2400], frame.iloc[2900:2903]]), "val.csv")
+    root = write(pd.concat([frame.iloc[2400:3000], frame.iloc[2400:2402]]), "test.csv", schema='split = "group"')
+    options = {"label_column": "label", "group_column": "tailnum"}
+    found = read_clicks(root, tmp_path / "rows", encoder=None, options=options, only_test=False, report=silent).examples
+    assert isinstance(found, RowExamples)
+    listed = Examples(
+        labels=found.labels, members=tuple(found.members), split=found.split, origin=found.origin, noun="row"
+    )
+    return found, listed
+
+
+def _facts(examples: Examples) -> dict[str, Any]:
+    parts: tuple[Part, ...] = get_args(Part)
+    return {
+        "parts": {part: tuple(examples.part(part)) for part in parts},
+        "records": {part: examples.record(part) for part in parts},
+        "leaked": {one.row for one in examples.leaked()},
+        "copies": examples.exact_duplicates(),
+        "different": examples.different(),
+        "seen": np.concatenate(list(examples.seen())).tolist(),
+        "groups": examples.seen_groups(),
+        "crossing": tuple(examples.crossing()),
+        "counts": examples.counts(),
+    }
+
+
+@pytest.mark.parametrize("share", [2**24, 200])
+def test_it_is_what_a_list_is(both: tuple[RowExamples, Examples], monkeypatch: pytest.MonkeyPatch, share: int) -> None:
+    """Fingerprints, copies, groups: in one share of contents or in many."""
+    monkeypatch.setattr(contents, "_SHARE", share)
+    monkeypatch.setattr(contents, "_PIECE", 64 if share < 2**24 else 2**20)
+    found, listed = both
+    assert _facts(found) == _facts(listed)
+    assert len(found.leaked()) == 7 + 3
+    assert found.exact_duplicates() == 7 + 3
+    assert found.seen_groups()
+    assert _facts(found.without_leaked()) == _facts(listed.without_leaked())
+    assert found.without_leaked().exact_duplicates() == 0
+
+
+def test_a_member_is_where_the_user_finds_it(both: tuple[RowExamples, Examples]) -> None:
+    """By place, by slice, by numbers."""
+    train = both[0].part("train")
+    assert train[0].name == "train.csv:1"
+    assert [one.name for one in train[3:5]] == ["train.csv:4", "train.csv:5"]
+    assert [one.name for one in train.of([9, 2])] == ["train.csv:10", "train.csv:3"]
+    assert train[-1].row == train.rows[-1]
