@@ -61,6 +61,7 @@ def read_clicks(
         origin=str(root),
         noun="row",
         store=store,
+        report=report,
     )
     check_distinct(examples)
     return Dataset(examples=examples, payload=store, warm=warm)

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from roadworthy.finetune.progress import Report, silent
+
 from .latest import order
 from .store import Store
 
 _SHARE = 2**24  # rows sorted at a time, about: a gigabyte
 _PIECE = 2**20  # rows looked at at a time
+_STAGE = "comparing rows"
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint8).reshape(256, 2)
 
 
@@ -33,18 +36,21 @@ class Contents:
         return first
 
 
-def in_order(store: Store, rows: NDArray[np.integer]) -> Iterator[Contents]:
+def in_order(store: Store, rows: NDArray[np.integer], report: Report = silent) -> Iterator[Contents]:
     """The contents of these rows, ascending by digest and then by truth, in shares."""
+    done = 0
     for digest, truth in _shares(store, rows):
         high, low = order(digest)
         by = np.lexsort((truth, low, high))
         yield Contents(digest=digest[by], truth=truth[by])
+        done += len(by)
+        report(_STAGE, done, len(rows))
 
 
-def fingerprint(store: Store, rows: NDArray[np.integer]) -> str:
+def fingerprint(store: Store, rows: NDArray[np.integer], report: Report = silent) -> str:
     """`evidence.fingerprint` of rows whose truth is a label, or that they were taken: the same digits, in no list."""
     whole, begun = hashlib.sha256(), False
-    for share in in_order(store, rows):
+    for share in in_order(store, rows, report):
         text = _lines(share)
         whole.update(text[0 if begun else 1 :].data)
         begun = begun or len(text) > 0
@@ -62,25 +68,29 @@ def _lines(share: Contents) -> NDArray[np.uint8]:
     return lines.reshape(-1)
 
 
-def different(store: Store, rows: NDArray[np.integer]) -> int:
+def different(store: Store, rows: NDArray[np.integer], report: Report = silent) -> int:
     """How many contents these rows have."""
-    return sum(int(share.first.sum()) for share in in_order(store, rows))
+    return sum(int(share.first.sum()) for share in in_order(store, rows, report))
 
 
-def among(store: Store, rows: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.bool_]:
+def among(
+    store: Store, rows: NDArray[np.integer], others: NDArray[np.integer], report: Report = silent
+) -> NDArray[np.bool_]:
     """Which of ``rows`` have a content that one of ``others`` has. The fewer of the two are held and sorted."""
     if len(rows) <= len(others):
         mine = _words(store, rows)
         held, at = np.unique(mine, return_inverse=True)
         there = np.zeros(len(held), dtype=np.bool_)
-        for piece in _pieces(others):
+        for number, piece in enumerate(_pieces(others)):
             there[_found(held, _words(store, piece))[1]] = True
+            report(_STAGE, min((number + 1) * _PIECE, len(others)), len(others))
         store.give_back()
         return there[at]
     held = np.unique(_words(store, others))
     found = np.zeros(len(rows), dtype=np.bool_)
     for start in range(0, len(rows), _PIECE):
         found[start : start + _PIECE] = _found(held, _words(store, rows[start : start + _PIECE]))[0]
+        report(_STAGE, min(start + _PIECE, len(rows)), len(rows))
     store.give_back()
     return found
 

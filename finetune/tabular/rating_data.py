@@ -86,6 +86,7 @@ def read_ratings(
         origin=str(root),
         noun="rating",
         store=store,
+        report=report,
         told=told,
     )
     check_distinct(examples)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadworthy.finetune.examples import Example, Examples
+from roadworthy.finetune.progress import Report, silent
 from roadworthy.finetune.split import PARTS, Part
 from roadworthy.model_cards import evidence
 from roadworthy.model_cards.certificate import SplitRecord
@@ -91,10 +92,14 @@ def _key(store: Store) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class RowExamples(Examples):
-    """The examples of a store, each a row. ``members`` are `RowMembers`; all else is counted in its files."""
+    """The examples of a store, each a row. ``members`` are `RowMembers`; all else is counted in its files.
+
+    ``report``: told how far the counting is, which takes minutes where there are a hundred million.
+    """
 
     store: Store = field(repr=False)
     told: Mapping[int, Answer] = field(default_factory=dict, repr=False)
+    report: Report = field(default=silent, repr=False)
 
     @cached_property
     def _rows(self) -> dict[Part, NDArray[np.integer]]:
@@ -125,13 +130,13 @@ class RowExamples(Examples):
         found = (
             evidence.fingerprint((e.id, e.truth) for e in self._of(rows))
             if told
-            else contents.fingerprint(self.store, rows)
+            else contents.fingerprint(self.store, rows, self.report)
         )
         return SplitRecord(n=len(rows), fingerprint=found)
 
     @cached_property
     def _leaked(self) -> NDArray[np.integer]:
-        return self._seen[contents.among(self.store, self._seen, self._rows["test"])]
+        return self._seen[contents.among(self.store, self._seen, self._rows["test"], self.report)]
 
     def leaked(self) -> RowMembers:
         """Rows to train or stop on whose content is also in the test part."""
@@ -144,15 +149,15 @@ class RowExamples(Examples):
 
     def exact_duplicates(self) -> int:
         """Test rows whose content was also trained or stopped on."""
-        return int(contents.among(self.store, self._rows["test"], self._seen).sum())
+        return int(contents.among(self.store, self._rows["test"], self._seen, self.report).sum())
 
     def different(self) -> int:
         """How many contents there are."""
-        return contents.different(self.store, self._members.rows)
+        return contents.different(self.store, self._members.rows, self.report)
 
     def seen(self) -> Iterator[NDArray[np.uint8]]:
         """Content digests of everything to train or stop on, ascending and each once, in pieces uint8 [n, 16]."""
-        return (share.digest[share.first] for share in contents.in_order(self.store, self._seen))
+        return (share.digest[share.first] for share in contents.in_order(self.store, self._seen, self.report))
 
     def _groups(self, rows: NDArray[np.integer]) -> NDArray[np.int32]:
         keys = grouped(self.store)
