@@ -9,8 +9,9 @@ from roadworthy.finetune.progress import Report
 from roadworthy.model_cards import InputError
 
 from .encoder import Encoder
-from .row_examples import RowExamples, RowMembers, used_rows
+from .row_examples import Members, RowExamples, used
 from .schema_file import Overrides, find_overrides
+from .source import RowSource
 from .store import Store
 from .store_build import read_table
 
@@ -53,14 +54,14 @@ def read_clicks(
             f"{root} holds {store.schema.shape}; expected rows with a label of two values, such as clicked or not. Say "
             "which column is the label: --label-column NAME."
         )
-    rows = used_rows(store)
+    source = RowSource(store=store)
     examples = RowExamples(
         labels=labels_of(store.encoder),
-        members=RowMembers(store, rows, {}),
+        members=Members(source, used(source)),
         split=store.split,
         origin=str(root),
         noun="row",
-        store=store,
+        source=source,
         report=report,
     )
     check_distinct(examples)

@@ -17,7 +17,7 @@ from roadworthy.finetune.split import Part
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.clicks import click_row
 
-from .row_examples import RowMembers, chosen
+from .row_examples import Members, chosen
 from .rows_workload import Inputs, RowsWorkload
 from .store import Store
 
@@ -31,7 +31,7 @@ class RowBatch:
     numeric: torch.Tensor
     ids: torch.Tensor
     labels: torch.Tensor
-    rows: RowMembers
+    rows: Members
 
 
 class ClickWorkload(RowsWorkload):
@@ -54,7 +54,7 @@ class ClickWorkload(RowsWorkload):
     def plain_batch(self, part: Part, numbers: Sequence[int]) -> RowBatch:
         """Rows of a part."""
         rows = chosen(self._parts[part], numbers)
-        numeric, ids, labels = self._inputs.of(rows.rows)
+        numeric, ids, labels = self._inputs.of(rows.numbers)
         return RowBatch(numeric=numeric, ids=ids, labels=labels, rows=rows)
 
     def units(self, batch: RowBatch) -> int:

@@ -1,6 +1,6 @@
-"""The contents of very many rows in order, a share of them at a time: what is compared, counted and signed of them.
+"""The contents of very many examples in order, a share of them at a time: what is compared, counted and signed of them.
 
-Digests are spread evenly, so that rows are dealt into shares by their first byte or two; each fits into memory.
+Digests are spread evenly, so that examples are dealt into shares by their first two bytes; each fits into memory.
 """
 
 import hashlib
@@ -11,87 +11,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadworthy.finetune.progress import Report, silent
+from roadworthy.model_cards import canonical
 
-from .latest import order
-from .store import Store
+from .source import Source
 
-_SHARE = 2**24  # rows sorted at a time, about: a gigabyte
-_PIECE = 2**20  # rows looked at at a time
+_SHARE = 2**24  # examples sorted at a time, about: a gigabyte
+_PIECE = 2**20  # examples looked at at a time
 _STAGE = "comparing rows"
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint8).reshape(256, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """Rows in ascending order of their content: ``digest`` uint8 [n, 16], ``truth`` uint8 [n]."""
+    """Examples in ascending order of their content: ``digest`` uint8 [n, W], and their numbers, [n]."""
 
     digest: NDArray[np.uint8]
-    truth: NDArray[np.uint8]
+    numbers: NDArray[np.integer]
 
     @property
     def first(self) -> NDArray[np.bool_]:
-        """Which rows' content is not that of the row before."""
+        """Which examples' content is not that of the one before."""
         first = np.ones(len(self.digest), dtype=np.bool_)
         first[1:] = (self.digest[1:] != self.digest[:-1]).any(axis=1)
         return first
 
 
-def in_order(store: Store, rows: NDArray[np.integer], report: Report = silent) -> Iterator[Contents]:
-    """The contents of these rows, ascending by digest and then by truth, in shares."""
+def in_order(source: Source, numbers: NDArray[np.integer], report: Report = silent) -> Iterator[Contents]:
+    """These examples, ascending by digest and, where the truth is 0 or 1, then by it, in shares."""
     done = 0
-    for digest, truth in _shares(store, rows):
-        high, low = order(digest)
-        by = np.lexsort((truth, low, high))
-        yield Contents(digest=digest[by], truth=truth[by])
+    for share in _shares(source, numbers):
+        digest = source.digest[share]
+        words = np.ascontiguousarray(digest).view(">u8").astype(np.uint64)
+        truths = source.binary(share)
+        source.give_back()
+        by = np.lexsort((*(() if truths is None else (truths,)), *words.T[::-1]))
+        yield Contents(digest=digest[by], numbers=share[by])
         done += len(by)
-        report(_STAGE, done, len(rows))
+        report(_STAGE, done, len(numbers))
 
 
-def fingerprint(store: Store, rows: NDArray[np.integer], report: Report = silent) -> str:
-    """`evidence.fingerprint` of rows whose truth is a label, or that they were taken: the same digits, in no list."""
+def fingerprint(source: Source, numbers: NDArray[np.integer], report: Report = silent) -> str:
+    """`evidence.fingerprint` of these examples: the same digits, though there is no list of them."""
     whole, begun = hashlib.sha256(), False
-    for share in in_order(store, rows, report):
-        text = _lines(share)
-        whole.update(text[0 if begun else 1 :].data)
-        begun = begun or len(text) > 0
+    for share in in_order(source, numbers, report):
+        lines = _lines(source, share)
+        whole.update(lines[0 if begun else 1 :])
+        begun = begun or len(lines) > 0
     return whole.hexdigest()
 
 
-def _lines(share: Contents) -> NDArray[np.uint8]:
-    """``["0a…",1]`` for each row, a line feed before each."""
-    n = len(share.digest)
-    lines = np.empty((n, 39), dtype=np.uint8)
+def _lines(source: Source, share: Contents) -> bytes:
+    """``["0a…",1]`` for each example, a line feed before each."""
+    truths = source.binary(share.numbers)
+    if truths is not None:
+        return _binary_lines(share.digest, truths)
+    lines = (
+        canonical.dump([bytes(digest).hex(), source.truth(number)])
+        for digest, number in zip(share.digest, share.numbers.tolist(), strict=True)
+    )
+    return b"".join(b"\n" + line for line in sorted(lines))
+
+
+def _binary_lines(digest: NDArray[np.uint8], truths: NDArray[np.uint8]) -> bytes:
+    n, wide = len(digest), 2 * digest.shape[1]
+    lines = np.empty((n, 3 + wide + 4), dtype=np.uint8)
     lines[:, :3] = np.frombuffer(b'\n["', dtype=np.uint8)
-    lines[:, 3:35] = _HEX[share.digest].reshape(n, 32)
-    lines[:, 35:] = np.frombuffer(b'",0]', dtype=np.uint8)
-    lines[:, 37] += share.truth
-    return lines.reshape(-1)
+    lines[:, 3 : 3 + wide] = _HEX[digest].reshape(n, wide)
+    lines[:, 3 + wide :] = np.frombuffer(b'",0]', dtype=np.uint8)
+    lines[:, -2] += truths
+    return lines.tobytes()
 
 
-def different(store: Store, rows: NDArray[np.integer], report: Report = silent) -> int:
-    """How many contents these rows have."""
-    return sum(int(share.first.sum()) for share in in_order(store, rows, report))
+def different(source: Source, numbers: NDArray[np.integer], report: Report = silent) -> int:
+    """How many contents these examples have."""
+    return sum(int(share.first.sum()) for share in in_order(source, numbers, report))
 
 
 def among(
-    store: Store, rows: NDArray[np.integer], others: NDArray[np.integer], report: Report = silent
+    source: Source, numbers: NDArray[np.integer], others: NDArray[np.integer], report: Report = silent
 ) -> NDArray[np.bool_]:
-    """Which of ``rows`` have a content that one of ``others`` has. The fewer of the two are held and sorted."""
-    if len(rows) <= len(others):
-        mine = _words(store, rows)
-        held, at = np.unique(mine, return_inverse=True)
+    """Which of ``numbers`` have a content that one of ``others`` has. The fewer of the two are held and sorted."""
+    if len(numbers) <= len(others):
+        held, at = np.unique(_words(source, numbers), return_inverse=True)
         there = np.zeros(len(held), dtype=np.bool_)
-        for number, piece in enumerate(_pieces(others)):
-            there[_found(held, _words(store, piece))[1]] = True
-            report(_STAGE, min((number + 1) * _PIECE, len(others)), len(others))
-        store.give_back()
+        for done, piece in _pieces(others):
+            there[_found(held, _words(source, piece))[1]] = True
+            source.give_back()
+            report(_STAGE, done, len(others))
         return there[at]
-    held = np.unique(_words(store, others))
-    found = np.zeros(len(rows), dtype=np.bool_)
-    for start in range(0, len(rows), _PIECE):
-        found[start : start + _PIECE] = _found(held, _words(store, rows[start : start + _PIECE]))[0]
-        report(_STAGE, min(start + _PIECE, len(rows)), len(rows))
-    store.give_back()
+    held = np.unique(_words(source, others))
+    found = np.zeros(len(numbers), dtype=np.bool_)
+    for done, piece in _pieces(numbers):
+        found[done - len(piece) : done] = _found(held, _words(source, piece))[0]
+        source.give_back()
+        report(_STAGE, done, len(numbers))
     return found
 
 
@@ -104,26 +117,27 @@ def _found(held: NDArray[np.void], asked: NDArray[np.void]) -> tuple[NDArray[np.
     return there, at[there]
 
 
-def _words(store: Store, rows: NDArray[np.integer]) -> NDArray[np.void]:
-    """Digests as texts of 16 bytes, which numpy sorts."""
-    return np.ascontiguousarray(store.digest[rows]).view("S16").reshape(-1)
+def _words(source: Source, numbers: NDArray[np.integer]) -> NDArray[np.void]:
+    """Digests as texts of one length, which numpy sorts as it sorts bytes."""
+    digest = np.ascontiguousarray(source.digest[numbers])
+    return digest.view(f"S{digest.shape[1]}").reshape(-1)
 
 
-def _pieces(rows: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
-    return (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE))
+def _pieces(numbers: NDArray[np.integer]) -> Iterator[tuple[int, NDArray[np.integer]]]:
+    """Some at a time, and how many have come with them."""
+    for start in range(0, len(numbers), _PIECE):
+        piece = numbers[start : start + _PIECE]
+        yield start + len(piece), piece
 
 
-def _shares(store: Store, rows: NDArray[np.integer]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    shares = 1 << max(0, min(16, int(np.ceil(np.log2(max(1, len(rows)) / _SHARE)))))
+def _shares(source: Source, numbers: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
+    shares = 1 << max(0, min(16, int(np.ceil(np.log2(max(1, len(numbers)) / _SHARE)))))
+    if shares == 1:
+        yield numbers
+        return
     for number in range(shares):
         chosen = []
-        for piece in _pieces(rows):
-            if shares > 1:
-                leading = store.digest[piece, 0].astype(np.uint16) << 8 | store.digest[piece, 1]
-                piece = piece[leading * np.uint32(shares) >> 16 == number]
-            chosen.append(piece)
-        mine = np.concatenate(chosen) if chosen else rows[:0]
-        truth = np.ones(len(mine), np.uint8) if store.label is None else store.label[mine]
-        digest = store.digest[mine]
-        store.give_back()
-        yield digest, truth
+        for _, piece in _pieces(numbers):
+            leading = source.digest[piece, 0].astype(np.uint32) << 8 | source.digest[piece, 1]
+            chosen.append(piece[leading * shares >> 16 == number])
+        yield np.concatenate(chosen)

@@ -12,6 +12,7 @@ from roadworthy.finetune.split import PARTS
 
 from .contents import among
 from .row_split import NUMBER
+from .source import RowSource
 from .store import Store
 from .vocabulary import UNSEEN
 
@@ -35,7 +36,7 @@ def findings(store: Store) -> tuple[Finding, ...]:
 def copied(store: Store) -> NDArray[np.int64]:
     """Rows to train or stop on whose content is also in the test part: int64, sorted."""
     seen = np.flatnonzero(np.asarray(store.part) < NUMBER["test"]).astype(np.int64)
-    return seen[among(store, seen, store.rows("test"))]
+    return seen[among(RowSource(store=store), seen, store.rows("test"))]
 
 
 def single_feature_auc(store: Store) -> dict[str, float]:

@@ -8,13 +8,14 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from roadworthy.finetune.examples import Dataset, Example
+from roadworthy.finetune.examples import Dataset
 from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.split import Part
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.grouped import group_row
 
 from .ranking_data import Groups
+from .row_examples import Members, chosen
 from .rows_workload import Inputs, RowsWorkload
 
 _ROWS = 8192  # in a forward pass without gradients
@@ -27,7 +28,7 @@ class GroupBatch:
     inputs: tuple[torch.Tensor, torch.Tensor]
     labels: torch.Tensor
     sizes: tuple[int, ...]
-    examples: tuple[Example, ...]
+    examples: Members
 
 
 class RankingWorkload(RowsWorkload):
@@ -40,14 +41,14 @@ class RankingWorkload(RowsWorkload):
 
     def plain_batches(self, part: Part) -> list[list[int]]:
         """In order, so many groups at a time as a forward pass takes rows."""
+        sizes = self._groups.sizes[chosen(self._parts[part], range(self.size(part))).numbers]
         made: list[list[int]] = []
         held = _ROWS
-        for number, example in enumerate(self._parts[part]):
-            rows = len(self._groups.of(example.row))
+        for place, rows in enumerate(sizes.tolist()):
             if held + rows > _ROWS:
                 made.append([])
                 held = 0
-            made[-1].append(number)
+            made[-1].append(place)
             held += rows
         return made
 
@@ -57,8 +58,8 @@ class RankingWorkload(RowsWorkload):
 
     def plain_batch(self, part: Part, numbers: Sequence[int]) -> GroupBatch:
         """Groups of a part."""
-        examples = tuple(self._parts[part][n] for n in numbers)
-        rows = [self._groups.of(example.row) for example in examples]
+        examples = chosen(self._parts[part], numbers)
+        rows = [self._groups.of(group) for group in examples.numbers.tolist()]
         numeric, ids, labels = self._inputs.of(np.concatenate(rows))
         return GroupBatch((numeric, ids), labels, tuple(map(len, rows)), examples)
 
@@ -73,8 +74,9 @@ class RankingWorkload(RowsWorkload):
     def answers(self, model: nn.Module, batch: GroupBatch) -> list[Row]:
         """The scores of each group's rows, as probabilities in double precision."""
         scores = model(*batch.inputs).double().sigmoid().split(batch.sizes)
-        truths = [e.truth if isinstance(e.truth, dict) else {"labels": e.truth, "start": None} for e in batch.examples]
+        examples = list(batch.examples)
+        truths = [e.truth if isinstance(e.truth, dict) else {"labels": e.truth, "start": None} for e in examples]
         return [
             group_row(id=e.id, labels=truth["labels"], scores=found.tolist(), start=truth["start"])
-            for e, truth, found in zip(batch.examples, truths, scores, strict=True)
+            for e, truth, found in zip(examples, truths, scores, strict=True)
         ]

@@ -19,8 +19,9 @@ from roadworthy.model_cards.evidence import Answer
 
 from .encoder import Encoder
 from .interactions import Interactions, interactions
-from .row_examples import RowExamples, RowMembers
+from .row_examples import Members, RowExamples
 from .schema_file import find_overrides
+from .source import RowSource
 from .store import Store
 from .store_build import read_table
 
@@ -79,15 +80,15 @@ def read_ratings(
         rows[part] = found[np.lexsort(np.asarray(store.digest)[found].T[::-1])] if len(found) else found
         fields[part], truths = _field(store, rows[part], taken, protocol, seen)
         told.update(zip(rows[part].tolist(), truths, strict=True))
+    source = RowSource(store=store, told=told)
     examples = RowExamples(
         labels=(),
-        members=RowMembers(store, np.concatenate([rows[part] for part in PARTS]), told),
+        members=Members(source, np.concatenate([rows[part] for part in PARTS])),
         split=store.split,
         origin=str(root),
         noun="rating",
-        store=store,
+        source=source,
         report=report,
-        told=told,
     )
     check_distinct(examples)
     return Dataset(examples=examples, payload=Ratings(store=store, taken=taken, fields=fields), warm=warm)

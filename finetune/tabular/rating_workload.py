@@ -22,7 +22,7 @@ from roadworthy.model_cards.candidates import above_and_equal
 from roadworthy.model_cards.recommendation import user_row
 
 from .rating_data import Ratings
-from .row_examples import RowMembers, chosen
+from .row_examples import Members, chosen
 from .rows_workload import RowsWorkload
 from .vocabulary import RESERVED
 
@@ -36,7 +36,7 @@ class PairBatch:
 
     ids: torch.Tensor
     labels: torch.Tensor
-    rows: RowMembers
+    rows: Members
 
 
 class RatingWorkload(RowsWorkload):
@@ -86,7 +86,7 @@ class RatingWorkload(RowsWorkload):
             return []
         part = batch.rows[0].part
         field = self._ratings.fields[part]
-        lines = np.array([field.line[row] for row in batch.rows.rows.tolist()])
+        lines = np.array([field.line[row] for row in batch.rows.numbers.tolist()])
         taken = batch.ids.cpu().numpy()
         if field.items is not None and field.kept is not None:
             items, kept = field.items[lines].astype(np.int64), field.kept[lines]
@@ -99,9 +99,9 @@ class RatingWorkload(RowsWorkload):
         figures = zip(batch.rows, above.tolist(), equal.tolist(), positives.sigmoid().tolist(), strict=True)
         return [user_row(id=e.id, **e.truth, above=a, equal=same, score=score) for e, a, same, score in figures]
 
-    def _chosen(self, part: Part, numbers: Sequence[int]) -> tuple[RowMembers, NDArray[np.int64]]:
+    def _chosen(self, part: Part, numbers: Sequence[int]) -> tuple[Members, NDArray[np.int64]]:
         rows = chosen(self._parts[part], numbers)
-        return rows, self._ids[rows.rows].astype(np.int64)
+        return rows, self._ids[rows.numbers].astype(np.int64)
 
     def _catalogue(self, taken: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Every item for each user, and which of them count: not those of training, and not the one to be found."""

@@ -12,7 +12,10 @@ from roadworthy.finetune.progress import silent
 from roadworthy.finetune.split import Part
 from roadworthy.finetune.tabular import contents
 from roadworthy.finetune.tabular.click_data import read_clicks
+from roadworthy.finetune.tabular.ranking_data import read_groups
 from roadworthy.finetune.tabular.row_examples import RowExamples
+from roadworthy.model_cards import Protocol
+from roadworthy.model_cards.protocols_of_scores import legacy_ranking, ranking
 
 from .conftest import Write
 
@@ -44,7 +47,7 @@ def _facts(examples: Examples) -> dict[str, Any]:
         "seen": np.concatenate(list(examples.seen())).tolist(),
         "groups": examples.seen_groups(),
         "crossing": tuple(examples.crossing()),
-        "counts": examples.counts(),
+        "counts": examples.counts() if examples.labels else None,
     }
 
 
@@ -68,4 +71,36 @@ def test_a_member_is_where_the_user_finds_it(both: tuple[RowExamples, Examples])
     assert train[0].name == "train.csv:1"
     assert [one.name for one in train[3:5]] == ["train.csv:4", "train.csv:5"]
     assert [one.name for one in train.of([9, 2])] == ["train.csv:10", "train.csv:3"]
-    assert train[-1].row == train.rows[-1]
+    assert train[-1].row == train.numbers[-1]
+
+
+@pytest.mark.parametrize("protocol", [ranking(), legacy_ranking()])
+def test_groups_are_what_a_list_of_groups_is(
+    ratings: Any, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: Protocol
+) -> None:
+    """Displays of six films each, of which one was taken; their rows lie apart, and some displays are in two parts."""
+    monkeypatch.setattr(contents, "_SHARE", 50)
+    frame = ratings.head(3000)[["movieId", "rating"]].assign(display=[f"d{n % 500}" for n in range(3000)])
+    frame = frame.assign(label=(np.arange(3000) // 500 == np.arange(3000) % 6).astype(int))
+    again = frame[frame["display"].isin([f"d{n}" for n in range(490, 500)])]
+    number = frame["display"].str[1:].astype(int)
+    write(frame[number.between(350, 419)], "val.csv")
+    root = write(frame[number >= 420], "test.csv")
+    write(pd.concat([frame[number < 350], again]), "train.csv")
+    found = read_groups(
+        root,
+        tmp_path / "rows",
+        encoder=None,
+        options={"group_column": "display"},
+        protocol=protocol,
+        only_test=False,
+        report=silent,
+    ).examples
+    listed = Examples(labels=(), members=tuple(found.members), split=found.split, origin=found.origin, noun="group")
+    assert _facts(found) == _facts(listed)
+    assert found.exact_duplicates() == 10
+    assert [one.group for one in found.crossing()] == [f"d{n}" for n in range(490, 500)]
+    assert [len(found.part(part)) for part in get_args(Part)] == [360, 70, 80]
+    taken = frame.loc[frame["display"] == "d420", "label"].tolist()
+    truth = found.part("test")[0].truth
+    assert truth == (taken if protocol == ranking() else {"labels": taken, "start": 0})
