@@ -86,15 +86,12 @@ def _measure_parent(request: Request, child: Opened, data: Dataset[Any], device:
         return f"it has other classes ({len(theirs.labels)} against {len(ours.labels)})"
     if theirs.protocol != ours.protocol:
         return f"it is measured under another protocol ({theirs.protocol.name})"
-    place = {number: ours.labels.index(label) for number, label in enumerate(theirs.labels)}
     rows = _answers(parent, data, device)
-    # The truths have this version's numbers, by which the parent's scores were read: wrongly, if its order is another.
-    alike = theirs.labels == ours.labels
-    renamed = [
-        dataclasses.replace(row, prediction=place[row.prediction], log_likelihood=row.log_likelihood if alike else None)
-        for row in rows
-    ]
-    (Path(request.out) / "parent.jsonl").write_bytes(evidence.dump(renamed))
+    if theirs.labels != ours.labels:
+        # The truths have this version's numbers, by which the parent's scores were read: wrongly, in another order.
+        place = {number: ours.labels.index(label) for number, label in enumerate(theirs.labels)}
+        rows = [dataclasses.replace(row, prediction=place[row.prediction], log_likelihood=None) for row in rows]
+    (Path(request.out) / "parent.jsonl").write_bytes(evidence.dump(rows))
     return None
 
 
@@ -116,11 +113,10 @@ def _measure_parent_test(request: Request, child: Opened, device: torch.device) 
         cache=Path(request.out) / "parent-cache",
         report=say,
     )
-    number = [theirs.labels.index(label) for label in child.config.labels]
-    rows = [
-        dataclasses.replace(row, truth=number[row.truth], prediction=number[row.prediction])
-        for row in _answers(asked, data, device)
-    ]
+    rows = _answers(asked, data, device)
+    if theirs.labels != child.config.labels:
+        number = [theirs.labels.index(label) for label in child.config.labels]
+        rows = [dataclasses.replace(row, truth=number[row.truth], prediction=number[row.prediction]) for row in rows]
     (Path(request.out) / "parent-test.jsonl").write_bytes(evidence.dump(rows))
 
 

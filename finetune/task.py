@@ -146,7 +146,8 @@ class Task(Interface):
         """A model with random weights and a head for the configuration's labels."""
 
     def open(self, folder: Path, config: ModelConfig) -> nn.Module:
-        """A snapshot's model with its own head, in evaluation mode, on the CPU."""
+        """A snapshot's model with its own head, in evaluation mode, on the CPU; ``config`` has its labels, and the
+        settings of `fitted`."""
 
     def renew_head(self, model: nn.Module, config: ModelConfig) -> None:
         """Gives ``model`` a new random head for the configuration's labels, in place."""

@@ -1,7 +1,7 @@
 """One run under way, as one of its processes sees it: its data, its model, and what the loop trains them with."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ class TrainingRun:
         with self.world.together():
             if self.start is None:
                 return self.task.adapted(self.task.build(config), self.recipe), False
-            model = self.task.open(self.start, origin)
+            model = self.task.open(self.start, replace(origin, settings=config.settings))
             new_head = config.labels != origin.labels
             if new_head:
                 self.task.renew_head(model, config)

@@ -34,20 +34,26 @@ def read_clicks(
     *,
     encoder: Encoder | None,
     options: Mapping[str, str | int],
-    only_test: bool,
+    to_measure: bool,
     report: Report,
 ) -> Dataset[Store]:
     """Reads a table of rows with a label of two values into ``cache``; what is there from the same files is used again.
 
     ``encoder``: that of a trained model, which the rows are then read for; else the train part teaches one.
-    ``only_test``: the test part alone, where the user laid one out.
+    ``to_measure``: no category is new to the encoder, and of what the user laid out the test part alone is read.
 
     Raises:
         InputError: data that cannot be used; rows are named.
         StorageError: ``cache`` cannot be written.
     """
     store, warm = read_table(
-        root, cache, stated=stated(root, options), encoder=encoder, only_test=only_test, report=report
+        root,
+        cache,
+        stated=stated(root, options),
+        encoder=encoder,
+        grow=not to_measure,
+        only_test=to_measure,
+        report=report,
     )
     if store.schema.shape != "clicks" or store.label is None:
         raise InputError(

@@ -58,7 +58,7 @@ class ClickTask(RowsTask):
             cache / "rows",
             encoder=config.settings.get("encoder"),
             options=options,
-            only_test=to_measure,
+            to_measure=to_measure,
             report=report,
         )
 
@@ -74,4 +74,4 @@ class ClickTask(RowsTask):
         self, data: Dataset[Store], config: ModelConfig, recipe: Recipe | None, device: torch.device
     ) -> ClickWorkload:
         """Bound to a table."""
-        return ClickWorkload(data, config.protocol, recipe, device)
+        return ClickWorkload(data, config.protocol, config.settings["encoder"], device)

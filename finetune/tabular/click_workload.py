@@ -12,11 +12,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from roadworthy.finetune.examples import Dataset, Example
 from roadworthy.finetune.groups import digest
-from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.split import Part
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.clicks import click_row
 
+from .encoder import Encoder
 from .row_examples import Members, chosen
 from .rows_workload import Inputs, RowsWorkload
 from .store import Store
@@ -35,11 +35,11 @@ class RowBatch:
 
 
 class ClickWorkload(RowsWorkload):
-    """Implements ``task.Workload`` over rows that were clicked or not; without a recipe, for measuring alone."""
+    """Implements ``task.Workload`` over rows that were clicked or not. ``encoder``: the model's."""
 
-    def __init__(self, data: Dataset[Store], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
+    def __init__(self, data: Dataset[Store], protocol: Protocol, encoder: Encoder, device: torch.device) -> None:
         super().__init__(data, protocol)
-        self._inputs = Inputs(data.payload, device)
+        self._inputs = Inputs(data.payload, encoder, device)
         self._grouped = data.examples.split.grouping is not None
 
     def plain_batches(self, part: Part) -> list[range]:

@@ -46,6 +46,12 @@ class Encoder:
         of_columns = zip(self.schema.categorical, self.vocabularies, strict=True)
         return tuple(words.size for one, words in of_columns for _ in range(one.hotness))
 
+    def begins(self, other: "Encoder") -> bool:
+        """Whether ``other`` is this one, or was grown from it: every input means the same there."""
+        return (self.schema, self.scales) == (other.schema, other.scales) and all(
+            mine.begins(theirs) for mine, theirs in zip(self.vocabularies, other.vocabularies, strict=True)
+        )
+
     def encode(self, frame: Any) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Numbers float32 [R, N] and ids int32 [R, K] of new rows.
 

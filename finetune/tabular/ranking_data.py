@@ -105,7 +105,7 @@ def read_groups(
     encoder: Encoder | None,
     options: Mapping[str, str | int],
     protocol: Protocol,
-    only_test: bool,
+    to_measure: bool,
     report: Report,
 ) -> Dataset[Groups]:
     """Reads a table of rows with a label and a group into ``cache``; each group is one example.
@@ -115,7 +115,13 @@ def read_groups(
         StorageError: ``cache`` cannot be written.
     """
     store, warm = read_table(
-        root, cache, stated=stated(root, options, ranked=True), encoder=encoder, only_test=only_test, report=report
+        root,
+        cache,
+        stated=stated(root, options, ranked=True),
+        encoder=encoder,
+        grow=not to_measure,
+        only_test=to_measure,
+        report=report,
     )
     if store.schema.shape != "ranking" or store.label is None or store.group is None:
         raise InputError(

@@ -67,7 +67,7 @@ class RankingTask(RowsTask):
             encoder=config.settings.get("encoder"),
             options=options,
             protocol=config.protocol,
-            only_test=to_measure,
+            to_measure=to_measure,
             report=report,
         )
 
@@ -83,4 +83,4 @@ class RankingTask(RowsTask):
         self, data: Dataset[Groups], config: ModelConfig, recipe: Recipe | None, device: torch.device
     ) -> RankingWorkload:
         """Bound to groups."""
-        return RankingWorkload(data, config.protocol, recipe, device)
+        return RankingWorkload(data, config.protocol, config.settings["encoder"], device)

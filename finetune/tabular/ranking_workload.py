@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from roadworthy.finetune.examples import Dataset
-from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.split import Part
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.grouped import group_row
 
+from .encoder import Encoder
 from .ranking_data import Groups
 from .row_examples import Members, chosen
 from .rows_workload import Inputs, RowsWorkload
@@ -32,12 +32,12 @@ class GroupBatch:
 
 
 class RankingWorkload(RowsWorkload):
-    """Implements ``task.Workload`` over groups of rows; without a recipe, for measuring alone."""
+    """Implements ``task.Workload`` over groups of rows. ``encoder``: the model's."""
 
-    def __init__(self, data: Dataset[Groups], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
+    def __init__(self, data: Dataset[Groups], protocol: Protocol, encoder: Encoder, device: torch.device) -> None:
         super().__init__(data, protocol)
         self._groups = data.payload
-        self._inputs = Inputs(data.payload.store, device)
+        self._inputs = Inputs(data.payload.store, encoder, device)
 
     def plain_batches(self, part: Part) -> list[list[int]]:
         """In order, so many groups at a time as a forward pass takes rows."""

@@ -51,11 +51,12 @@ class Ratings:
 
 
 def read_ratings(
-    root: Path, cache: Path, *, encoder: Encoder | None, protocol: Protocol, report: Report
+    root: Path, cache: Path, *, encoder: Encoder | None, protocol: Protocol, to_measure: bool, report: Report
 ) -> Dataset[Ratings]:
     """Reads a table of users and items into ``cache``; what is there from the same files is used again.
 
-    ``encoder``: that of a trained model, whose users and items these are then; others are unseen. All parts are read
+    ``encoder``: that of a trained model, whose users and items keep their numbers; others are new ones, or unseen where
+    it is read ``to_measure``. All parts are read
     even to be measured on one: what a user took in training is not a candidate. Numbers 0 and 1, the unseen and the
     missing item, are of the catalogue too: a new item has to be found among others as well.
 
@@ -63,7 +64,9 @@ def read_ratings(
         InputError: data that cannot be used; rows are named.
         StorageError: ``cache`` cannot be written.
     """
-    store, warm = read_table(root, cache, stated=find_overrides(root), encoder=encoder, report=report)
+    store, warm = read_table(
+        root, cache, stated=find_overrides(root), encoder=encoder, grow=not to_measure, report=report
+    )
     if store.schema.shape != "ratings":
         raise InputError(
             f"{root} holds {store.schema.shape}; expected ratings: a column of users and one of items. Say which they "

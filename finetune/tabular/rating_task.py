@@ -71,7 +71,9 @@ class RatingTask(RowsTask):
     ) -> Dataset[Ratings]:
         """Reads the ratings; the users and items that a trained model knows stay those."""
         encoder = config.settings.get("encoder")
-        return read_ratings(data, cache / "rows", encoder=encoder, protocol=config.protocol, report=report)
+        return read_ratings(
+            data, cache / "rows", encoder=encoder, protocol=config.protocol, to_measure=to_measure, report=report
+        )
 
     def recipes(self, config: ModelConfig) -> Catalogue:
         """One for ratings by the hundred thousand, and the reference's."""
@@ -85,4 +87,4 @@ class RatingTask(RowsTask):
         self, data: Dataset[Ratings], config: ModelConfig, recipe: Recipe | None, device: torch.device
     ) -> RatingWorkload:
         """Bound to ratings."""
-        return RatingWorkload(data, config.protocol, recipe, device)
+        return RatingWorkload(data, config.protocol, config.settings["encoder"], device)

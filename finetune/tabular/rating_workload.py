@@ -15,15 +15,15 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from roadworthy.finetune.examples import Dataset
 from roadworthy.finetune.random_numbers import uniforms
-from roadworthy.finetune.recipe import Recipe
 from roadworthy.finetune.split import Part
 from roadworthy.model_cards import Protocol, Row
 from roadworthy.model_cards.candidates import above_and_equal
 from roadworthy.model_cards.recommendation import user_row
 
+from .encoder import Encoder
 from .rating_data import Ratings
 from .row_examples import Members, chosen
-from .rows_workload import RowsWorkload
+from .rows_workload import RowsWorkload, check_grown, known
 from .vocabulary import RESERVED
 
 NEGATIVES = 4  # of each rating in training, as in the reference
@@ -40,13 +40,15 @@ class PairBatch:
 
 
 class RatingWorkload(RowsWorkload):
-    """Implements ``task.Workload`` over ratings; without a recipe, for measuring alone."""
+    """Implements ``task.Workload`` over ratings. ``encoder``: the model's."""
 
-    def __init__(self, data: Dataset[Ratings], protocol: Protocol, recipe: Recipe | None, device: torch.device) -> None:
+    def __init__(self, data: Dataset[Ratings], protocol: Protocol, encoder: Encoder, device: torch.device) -> None:
         super().__init__(data, protocol)
         self._ratings = data.payload
         self._ids = np.asarray(data.payload.store.ids)
-        self._items = data.payload.store.encoder.sizes[1]
+        check_grown(data.payload.store.encoder, encoder)
+        self._read, self._encoder = data.payload.store.encoder, encoder
+        self._items = self._read.sizes[1]
         self._device = device
 
     def plain_batches(self, part: Part) -> list[range]:
@@ -112,6 +114,7 @@ class RatingWorkload(RowsWorkload):
         return np.repeat(np.arange(self._items)[None], len(taken), axis=0), kept
 
     def _scores(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
+        ids = known(ids, self._read, self._encoder)
         found: torch.Tensor = model(torch.empty(len(ids), 0, device=self._device), ids)
         return found.float()
 

@@ -25,6 +25,7 @@ from roadworthy.model_cards.snapshot import CONFIG
 
 from . import models
 from .encoder import FILE, Encoder
+from .growth import grown
 
 _FIRST = ("tables", "deep", "wide", "wide_numeric", "wide_bias", "factors", "inputs")  # what sees a row first
 
@@ -119,17 +120,18 @@ class RowsTask(ABC):
         return models.build(config.architecture, config.settings["encoder"], config.settings)
 
     def open(self, folder: Path, config: ModelConfig) -> nn.Module:
-        """A snapshot's model.
+        """A snapshot's model, with rows for the categories that ``config`` has besides.
 
         Raises:
             InputError: weights that do not fit what its configuration says.
         """
+        own = replace(config, settings={**config.settings, "encoder": Encoder.load(folder)})
         # Looked at before memory is taken for it: a few digits of a configuration would fill all there is.
         with torch.device("meta"):
-            expected = self.build(config)
+            expected, wanted = self.build(own), self.build(config)
         tensors = read_weights(folder, expected)
         model = self.build(config)
-        model.load_state_dict(tensors)
+        model.load_state_dict(grown(tensors, expected, wanted))
         return model.eval()
 
     def renew_head(self, model: nn.Module, config: ModelConfig) -> None:

@@ -17,12 +17,13 @@ from roadworthy.finetune.random_numbers import batches
 from roadworthy.finetune.split import Part
 from roadworthy.finetune.task import Look
 from roadworthy.finetune.world import World
-from roadworthy.model_cards import Protocol
+from roadworthy.model_cards import InputError, Protocol
 
+from .encoder import Encoder
 from .schema import Schema
 from .store import Store
 from .tables import PADDING
-from .vocabulary import MISSING
+from .vocabulary import MISSING, UNSEEN
 
 _KEPT = 2**21  # rows read before their memory is given back: two windows of a large epoch, some 300 MB
 
@@ -67,11 +68,30 @@ def padded(ids: torch.Tensor, schema: Schema) -> torch.Tensor:
     return ids.masked_fill(torch.tensor(several, device=ids.device) & (ids == MISSING), PADDING)
 
 
-class Inputs:
-    """Rows of a store as a model takes them, on its device."""
+def check_grown(read: Encoder, model: Encoder) -> None:
+    """Raises InputError where what was read for one model means something else to another."""
+    if read is not model and not model.begins(read):
+        raise InputError(
+            "these rows were read for another model: its columns, scales or categories are not this one's. Expected "
+            "those of the model, or of a version that was fine-tuned from it."
+        )
 
-    def __init__(self, store: Store, device: torch.device) -> None:
-        self._store = store
+
+def known(ids: torch.Tensor, read: Encoder, model: Encoder) -> torch.Tensor:
+    """Numbers of categories, int64 [B, K], that were read for a version grown from this model, which has not seen its
+    new ones."""
+    if read.sizes == model.sizes:
+        return ids
+    return ids.masked_fill(ids >= torch.tensor(model.sizes, device=ids.device), UNSEEN)
+
+
+class Inputs:
+    """Rows of a store as a model takes them, on its device. ``encoder``: the model's, from which the store's may have
+    been grown."""
+
+    def __init__(self, store: Store, encoder: Encoder, device: torch.device) -> None:
+        check_grown(store.encoder, encoder)
+        self._store, self._encoder = store, encoder
         self._device = device
         self._read = 0  # rows, since their memory was given back
 
@@ -82,4 +102,5 @@ class Inputs:
         if self._read > _KEPT:
             self._store.give_back()
             self._read = 0
-        return numeric, padded(ids.long(), self._store.schema), labels.float()
+        ids = known(ids.long(), self._store.encoder, self._encoder)
+        return numeric, padded(ids, self._store.schema), labels.float()

@@ -36,6 +36,7 @@ def read_table(
     *,
     stated: Overrides | None = None,
     encoder: Encoder | None = None,
+    grow: bool = False,
     only_test: bool = False,
     report: Report = silent,
 ) -> tuple[Store, bool]:
@@ -45,6 +46,7 @@ def read_table(
         root: a file (CSV, TSV, JSON lines, parquet), a folder of them, or one with files train, val and test.
         stated: what goes before the rules of the schema; by default what ``schema.toml`` beside the data says.
         encoder: of a trained model: its schema and vocabularies are used, none are fitted.
+        grow: a vocabulary of ``encoder`` gets the frequent values of the train part that it has not.
         only_test: where the user laid out a test part, nothing but that.
 
     Raises:
@@ -56,7 +58,7 @@ def read_table(
     only_test = only_test and "test" in given
     if only_test:
         files = [(path, part) for path, part in files if part == "test"]
-    stamp = _stamp(files, stated, encoder)
+    stamp = _stamp(files, stated, encoder, grow)
     warm = open_store(folder, stamp)
     if warm is not None:
         return warm, True
@@ -66,7 +68,7 @@ def read_table(
         folder.mkdir(parents=True, exist_ok=True)
         (folder / INDEX).unlink(missing_ok=True)
         rows, books = read_rows(root, files, schema, folder, report)
-        encoder = _second_pass(folder, rows, books, schema, split, encoder, report)
+        encoder = _second_pass(folder, rows, books, schema, split, encoder, grow, report)
         encoder.save(folder)
         index = {
             "format": FORMAT,
@@ -110,6 +112,7 @@ def _second_pass(
     schema: Schema,
     split: RowSplit,
     encoder: Encoder | None,
+    grow: bool,
     report: Report,
 ) -> Encoder:
     for key, codes in books.keys.items():
@@ -123,6 +126,10 @@ def _second_pass(
             vocabularies=_vocabularies(folder, schema, books, train),
             scales=tuple(fit(_of_train(folder, f"raw-{n}", train)) for n in range(len(schema.numeric))),
         )
+    elif grow:
+        counted = _vocabularies(folder, schema, books, train)
+        grown = tuple(old.grown(new) for old, new in zip(encoder.vocabularies, counted, strict=True))
+        encoder = dataclasses.replace(encoder, vocabularies=grown)
     _encode(folder, rows, books, encoder, report)
     return encoder
 
@@ -209,8 +216,8 @@ def _write_names(path: Path, values: Any) -> None:
         writer.write_table(table)
 
 
-def _stamp(files: Sequence[tuple[Path, Part | None]], stated: Overrides, encoder: Encoder | None) -> str:
+def _stamp(files: Sequence[tuple[Path, Part | None]], stated: Overrides, encoder: Encoder | None, grow: bool) -> str:
     """Of all that a store is made of; a file is known by its name, size and time of change."""
     known = [[path.name, path.stat().st_size, path.stat().st_mtime_ns, part] for path, part in files]
-    trained = None if encoder is None else encoder.to_dict()
+    trained = None if encoder is None else [encoder.to_dict(), grow]
     return hashlib.sha256(json.dumps([FORMAT, known, dataclasses.asdict(stated), trained]).encode()).hexdigest()

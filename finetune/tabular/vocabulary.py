@@ -40,6 +40,15 @@ class Vocabulary:
         order = pc.sort_indices(table, sort_keys=[("count", "descending"), ("value", "ascending")])
         return Vocabulary(values=frequent.take(order))
 
+    def grown(self, counted: "Vocabulary") -> "Vocabulary":
+        """With the values of ``counted`` that it has not, after its own: no number that a model knows changes."""
+        new = counted.values.filter(pc.invert(pc.is_in(counted.values, value_set=self.values)))
+        return Vocabulary(values=pa.concat_arrays([_whole(self.values), _whole(new)]))
+
+    def begins(self, other: "Vocabulary") -> bool:
+        """Whether every number of this one means the same in ``other``."""
+        return bool(_whole(self.values).equals(_whole(other.values)[: len(self.values)]))
+
     @property
     def size(self) -> int:
         """How many numbers there are, the reserved ones included."""
@@ -59,3 +68,7 @@ class Vocabulary:
         """
         value: str | None = self.values[number - RESERVED].as_py() if number >= RESERVED else None
         return value
+
+
+def _whole(values: Any) -> Any:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

@@ -93,7 +93,7 @@ def test_a_table_is_scored_as_it_was_measured(
     classifier = load(verified.snapshot)
     assert classifier.config.labels == ("no", "yes")
     scores = classifier.score(flights)
-    read = read_clicks(data, tmp_path, encoder=None, options={}, only_test=False, report=silent)
+    read = read_clicks(data, tmp_path, encoder=None, options={}, to_measure=False, report=silent)
     measured = {row.id: row.confidence for row in evidence.load((verified.snapshot / EVIDENCE).read_bytes())}
     test = read.examples.part("test")
     assert {example.id for example in test} == measured.keys()

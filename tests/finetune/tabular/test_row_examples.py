@@ -28,7 +28,9 @@ def both(flights: Any, write: Write, tmp_path: Path) -> tuple[RowExamples, Examp
     write(pd.concat([frame.iloc[2000:2400], frame.iloc[2900:2903]]), "val.csv")
     root = write(pd.concat([frame.iloc[2400:3000], frame.iloc[2400:2402]]), "test.csv", schema='split = "group"')
     options = {"label_column": "label", "group_column": "tailnum"}
-    found = read_clicks(root, tmp_path / "rows", encoder=None, options=options, only_test=False, report=silent).examples
+    found = read_clicks(
+        root, tmp_path / "rows", encoder=None, options=options, to_measure=False, report=silent
+    ).examples
     assert isinstance(found, RowExamples)
     listed = Examples(
         labels=found.labels, members=tuple(found.members), split=found.split, origin=found.origin, noun="row"
@@ -93,7 +95,7 @@ def test_groups_are_what_a_list_of_groups_is(
         encoder=None,
         options={"group_column": "display"},
         protocol=protocol,
-        only_test=False,
+        to_measure=False,
         report=silent,
     ).examples
     listed = Examples(labels=(), members=tuple(found.members), split=found.split, origin=found.origin, noun="group")
