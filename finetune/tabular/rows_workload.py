@@ -26,6 +26,7 @@ from .tables import PADDING
 from .vocabulary import MISSING, UNSEEN
 
 _KEPT = 2**21  # rows read before their memory is given back: two windows of a large epoch, some 300 MB
+_SHARE = 0.25  # of a GPU's free memory for rows
 
 
 class RowsWorkload:
@@ -87,20 +88,40 @@ def known(ids: torch.Tensor, read: Encoder, model: Encoder) -> torch.Tensor:
 
 class Inputs:
     """Rows of a store as a model takes them, on its device. ``encoder``: the model's, from which the store's may have
-    been grown."""
+    been grown. ``hold``: all rows lie on the device; by default they do on a GPU that has room for them."""
 
-    def __init__(self, store: Store, encoder: Encoder, device: torch.device) -> None:
+    def __init__(self, store: Store, encoder: Encoder, device: torch.device, *, hold: bool | None = None) -> None:
         check_grown(store.encoder, encoder)
-        self._store, self._encoder = store, encoder
-        self._device = device
+        self._store, self._encoder, self._device = store, encoder, device
+        self._held = _on(store, device) if _is_held(store, device, hold) else None
         self._read = 0  # rows, since their memory was given back
 
     def of(self, rows: NDArray[np.integer]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Numbers float32 [B, N], categories int64 [B, K], labels float32 [B]."""
-        numeric, ids, labels = (torch.from_numpy(array).to(self._device) for array in self._store.batch(rows))
+        numeric, ids, labels = self._from_files(rows) if self._held is None else self._from_device(rows, self._held)
+        ids = known(ids.long(), self._store.encoder, self._encoder)
+        return numeric, padded(ids, self._store.schema), labels.float()
+
+    def _from_files(self, rows: NDArray[np.integer]) -> Sequence[torch.Tensor]:
+        found = [torch.from_numpy(array).to(self._device) for array in self._store.batch(rows)]
         self._read += len(rows)
         if self._read > _KEPT:
             self._store.give_back()
             self._read = 0
-        ids = known(ids.long(), self._store.encoder, self._encoder)
-        return numeric, padded(ids, self._store.schema), labels.float()
+        return found
+
+    def _from_device(self, rows: NDArray[np.integer], held: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+        at = torch.from_numpy(rows).to(self._device)
+        return [array.index_select(0, at) for array in held]
+
+
+def _is_held(store: Store, device: torch.device, hold: bool | None) -> bool:
+    if hold is not None or device.type != "cuda":
+        return bool(hold)
+    # The model, its gradients and its moments need the rest.
+    return store.numeric.nbytes + store.ids.nbytes + len(store) <= _SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def _on(store: Store, device: torch.device) -> list[torch.Tensor]:
+    label = np.ones(len(store), np.uint8) if store.label is None else store.label
+    return [torch.from_numpy(np.array(array)).to(device) for array in (store.numeric, store.ids, label)]

@@ -6,6 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from roadworthy.finetune.examples import Examples
 from roadworthy.finetune.progress import silent
@@ -14,6 +15,8 @@ from roadworthy.finetune.tabular import contents
 from roadworthy.finetune.tabular.click_data import read_clicks
 from roadworthy.finetune.tabular.ranking_data import read_groups
 from roadworthy.finetune.tabular.row_examples import RowExamples
+from roadworthy.finetune.tabular.rows_workload import Inputs
+from roadworthy.finetune.tabular.source import RowSource
 from roadworthy.model_cards import Protocol
 from roadworthy.model_cards.protocols_of_scores import legacy_ranking, ranking
 
@@ -106,3 +109,16 @@ def test_groups_are_what_a_list_of_groups_is(
     taken = frame.loc[frame["display"] == "d420", "label"].tolist()
     truth = found.part("test")[0].truth
     assert truth == (taken if protocol == ranking() else {"labels": taken, "start": 0})
+
+
+def test_rows_that_lie_on_the_device_are_those_of_the_files(
+    both: tuple[RowExamples, Examples],
+) -> None:
+    """In any order, some twice, and after their memory was given back."""
+    assert isinstance(both[0].source, RowSource)
+    store = both[0].source.store
+    rows = np.array([7, 0, 7, 2999], dtype=np.int32)
+    held, read = (Inputs(store, store.encoder, torch.device("cpu"), hold=hold) for hold in (True, False))
+    store.give_back()
+    for ours, theirs in zip(held.of(rows), read.of(rows), strict=True):
+        assert torch.equal(ours, theirs)
