@@ -23,6 +23,17 @@ TEST_SHARE = 0.15  # of the pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """``capped``: so many in so many, where it is no whole percentage."""
+
+    of_all: float
+    capped: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.of_all:.0%}" if self.capped is None else "{:,} in {:,}".format(*self.capped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """``given``: the parts that the user laid out; empty for one pool. ``unit``: "folders" or "files".
 
@@ -40,12 +51,17 @@ class Split:
         """How the parts come about, in words that a card can print."""
         by = f"by group, {self.grouping}" if self.grouping else "by content"
         of = "group's" if self.grouping else self.content
+        test, validation = self.share("test"), self.share("validation")
         if not self.given:
-            return f"{by}: the {of} SHA-256 puts {TEST_SHARE:.0%} into test and {VALIDATION_SHARE:.0%} into validation"
+            return f"{by}: the {of} SHA-256 puts {test} into test and {validation} into validation"
         names = ", ".join(sorted(self.given))
         if "validation" in self.given:
             return f"as given by the {self.unit} {names}"
-        return f"as given by the {self.unit} {names}; validation is {VALIDATION_SHARE:.0%} of train, {by}"
+        return f"as given by the {self.unit} {names}; validation is {validation} of train, {by}"
+
+    def share(self, part: Literal["validation", "test"]) -> Share:
+        """What is taken of the pool for a part, or for validation of the train part where only that is given."""
+        return Share(of_all=TEST_SHARE if part == "test" else VALIDATION_SHARE)
 
     def part_of(self, given: Part | None, identity: str, group: str | None = None) -> Part:
         """The part of an example with that content digest, or of that group: what is equal falls into the same part.
@@ -56,8 +72,9 @@ class Split:
             return given
         share = int((identity if group is None else digest(group))[:15], 16) / 16**15
         if given == "train":
-            carve = "validation" not in self.given and share < VALIDATION_SHARE
+            carve = "validation" not in self.given and share < self.share("validation").of_all
             return "validation" if carve else "train"
-        if share < TEST_SHARE:
+        test = self.share("test").of_all
+        if share < test:
             return "test"
-        return "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"
+        return "validation" if share < test + self.share("validation").of_all else "train"

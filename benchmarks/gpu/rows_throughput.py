@@ -44,10 +44,10 @@ BENCHMARK = Benchmark(
         "rows. NeuMF 52 to 70 million pairs a second, published for one H100."
     ),
     how=(
-        "the engine's own steps over random rows that lie on the device, tables at the references' sizes (Wide "
-        "& Deep's all 64 wide), their batches (65,536 rows, a million pairs, 131,072 rows), their optimizers (SGD, Adam, "
-        "Adam), bfloat16; 16 batches, shuffled anew in each epoch. Negatives of NeuMF are drawn in each step. MFU: 6 "
-        "FLOP for each weight of a layer and row, and DLRM's products of pairs."
+        "the engine's own steps over random rows on the device, tables at the references' sizes (Wide & Deep's "
+        "all 64 wide), their batches (65,536 rows, a million pairs, 131,072 rows) and optimizers (SGD, Adam, Adam), "
+        "bfloat16; 16 batches, shuffled anew in each epoch. Negatives of NeuMF are drawn in each step. MFU: 6 FLOP for "
+        "each weight of a layer and row, and DLRM's products of pairs."
     ),
     again="python benchmarks/gpu/rows_throughput.py",
 )

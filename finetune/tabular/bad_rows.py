@@ -35,6 +35,17 @@ class BadRows:
             places = places[1:]
         self.count += len(places)
 
+    def moved(self) -> "BadRows":
+        """What is here, which is then here no more."""
+        found = BadRows(count=self.count, named=self.named)
+        self.count, self.named = 0, []
+        return found
+
+    def extend(self, later: "BadRows") -> None:
+        """Those that were found after these."""
+        self.count += later.count
+        self.named = [*self.named, *later.named][:_MOST_NAMED]
+
     def refuse(self, root: Path, expected: str) -> None:
         """Raises InputError if there are any."""
         if not self.count:

@@ -1,11 +1,13 @@
 """The latest of very many rows, without sorting them: a sort of a billion times would not fit into memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 2**22  # rows looked at in one piece
+from .row_files import spans
+
+_LEADS = 2**16  # values of a digest's first two bytes
 
 
 def latest(
@@ -16,10 +18,29 @@ def latest(
         return np.empty(0, dtype=np.int64)
     cut = _cut(time, among, count)
     later = _where(time, among, lambda t: t > cut)
-    tied = _where(time, among, lambda t: t == cut)
-    high, low = order(digest[tied])
-    first = np.lexsort((low, high))[::-1]
-    return np.concatenate([later, tied[first[: count - len(later)]]])
+    return np.concatenate([later, _highest(time, digest, among, cut, count - len(later))])
+
+
+def _highest(
+    time: NDArray[np.int64], digest: NDArray[np.uint8], among: NDArray[np.bool_], at: int, count: int
+) -> NDArray[np.int64]:
+    """Of the rows at one time, which may be all there are, the ``count`` with the highest digests."""
+    sizes = np.zeros(_LEADS, dtype=np.int64)
+
+    def tied() -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]]:
+        for span in spans(len(time), time, digest):
+            rows = span.start + np.flatnonzero((time[span] == at) & among[span])
+            found = digest[rows]
+            yield rows, found, found[:, 0] * np.int64(256) + found[:, 1]
+
+    for _, _, lead in tied():
+        sizes += np.bincount(lead, minlength=_LEADS)
+    least = int(np.flatnonzero(np.cumsum(sizes[::-1])[::-1] >= count)[-1])
+    kept = [(rows[lead >= least], found[lead >= least]) for rows, found, lead in tied()]
+    rows, found = (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
+    high, low = order(found)
+    highest: NDArray[np.int64] = rows[np.lexsort((low, high))[::-1][:count]]
+    return highest
 
 
 def order(digest: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -41,22 +62,17 @@ def _cut(time: NDArray[np.int64], among: NDArray[np.bool_], count: int) -> int:
 
 
 def _ends(time: NDArray[np.int64], among: NDArray[np.bool_]) -> tuple[int, int]:
-    pieces = (time[s : s + _BLOCK][among[s : s + _BLOCK]] for s in range(0, len(time), _BLOCK))
+    pieces = (time[span][among[span]] for span in spans(len(time), time))
     found = [(int(piece.min()), int(piece.max())) for piece in pieces if len(piece)]
     return min(low for low, _ in found), max(high for _, high in found)
 
 
 def _count(time: NDArray[np.int64], among: NDArray[np.bool_], since: int) -> int:
-    return sum(
-        int(np.count_nonzero((time[s : s + _BLOCK] >= since) & among[s : s + _BLOCK]))
-        for s in range(0, len(time), _BLOCK)
-    )
+    return sum(int(np.count_nonzero((time[span] >= since) & among[span])) for span in spans(len(time), time))
 
 
 def _where(
     time: NDArray[np.int64], among: NDArray[np.bool_], holds: Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 ) -> NDArray[np.int64]:
-    found = [
-        s + np.flatnonzero(holds(time[s : s + _BLOCK]) & among[s : s + _BLOCK]) for s in range(0, len(time), _BLOCK)
-    ]
+    found = [span.start + np.flatnonzero(holds(time[span]) & among[span]) for span in spans(len(time), time)]
     return np.concatenate(found)

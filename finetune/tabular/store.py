@@ -30,7 +30,7 @@ from .row_split import NUMBER, RowSplit
 from .schema import Schema
 
 INDEX = "store.json"
-FORMAT = "roadworthy/rows/1"  # raised when the layout changes, or what the schema's rules make of the same files
+FORMAT = "roadworthy/rows/2"  # raised when the layout changes, or what the schema's rules make of the same files
 FILE_BASE = 2**40  # rows of a file are fewer
 Key = Literal["group", "user", "item"]
 KEYS: tuple[Key, ...] = ("group", "user", "item")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from roadworthy.model_cards import InputError
 
+_PIECE = 2**24
+
 
 class Utf8File(io.RawIOBase):
     """Read only, from the beginning to the end.
@@ -19,7 +21,7 @@ class Utf8File(io.RawIOBase):
         self._path = path
         self._file = path.open("rb")
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._lines = 0
+        self._cut = False  # whether the last piece ended within a character
 
     def readable(self) -> bool:
         """It is."""
@@ -27,17 +29,25 @@ class Utf8File(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes; none at the end."""
-        data = self._file.read(size)
+        before, data = self._file.tell(), self._file.read(size)
+        if data.isascii() and not self._cut:  # a twentieth of the time that decoding takes
+            return data
         try:
             self._decoder.decode(data, final=not data)
+            self._cut = bool(self._decoder.getstate()[0])
         except UnicodeDecodeError as error:
-            line = self._lines + data.count(b"\n", 0, max(0, error.start)) + 1
+            line = self._lines(before) + data.count(b"\n", 0, max(0, error.start)) + 1
             raise InputError(
                 f"line {line} of {self._path} is not UTF-8. Expected UTF-8 text. Convert the file, for example: "
                 f"iconv -f latin1 -t utf-8 {self._path.name} > utf8-{self._path.name}"
             ) from error
-        self._lines += data.count(b"\n")
         return data
+
+    def _lines(self, size: int) -> int:
+        """How many end in the first ``size`` bytes."""
+        with self._path.open("rb") as file:
+            pieces = (file.read(min(_PIECE, size - start)) for start in range(0, size, _PIECE))
+            return sum(piece.count(b"\n") for piece in pieces)
 
     def tell(self) -> int:
         """Bytes read so far."""

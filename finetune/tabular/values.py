@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 # UCI's, R's, pandas', SQL's and MySQL's word for "nothing here".
 MISSING = ("", "?", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None", "\\N")
+_IN_MISSING = b"?Nn"  # each of them but the empty one has one of these letters
+_PLAIN = (0x21, 0x7E)  # the bytes of ASCII that are no space of any kind
 Kind = Literal["integer", "number", "date", "text", "list"]
 _STAMPS = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
 _MILLION = 1e6
@@ -37,11 +39,27 @@ def as_text(column: Any) -> Any:
         return _floats(column)
     text = column.cast(pa.string())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return _spelled(text)
+    return text
+
+
+def _spelled(text: Any) -> Any:
+    """Each step is left out where the bytes of all values together say that it would change nothing."""
+    held = text.buffers()[2]
+    letters = np.frombuffer(held if held is not None else b"", dtype=np.uint8)
+
+    def has(those: bytes) -> bool:
+        return any((letters == one).any() for one in those)
+
+    if len(letters) and not (_PLAIN[0] <= letters.min() and letters.max() <= _PLAIN[1]):
         text = pc.utf8_trim_whitespace(text)
-        missing = pc.is_in(text, value_set=pa.array(MISSING))
+    empty = pc.equal(pc.binary_length(text), 0)
+    missing = pc.is_in(text, value_set=pa.array(MISSING)) if has(_IN_MISSING) else empty
+    if pc.any(missing).as_py():
         text = pc.if_else(missing, pa.scalar(None, pa.string()), text)
-        if pc.any(pc.ends_with(text, pattern=".0")).as_py():
-            text = pc.replace_substring_regex(text, pattern=r"^([+-]?\d+)\.0+$", replacement=r"\1")
+    if has(b".") and pc.any(pc.ends_with(text, pattern=".0")).as_py():
+        text = pc.replace_substring_regex(text, pattern=r"^([+-]?\d+)\.0+$", replacement=r"\1")
+    if has(b"TF"):
         truth = pc.is_in(text, value_set=_TRUTH)
         if pc.any(truth).as_py():  # as Python writes them; Arrow and JSON do so in small letters
             text = pc.if_else(truth, pc.utf8_lower(text), text)
@@ -73,8 +91,10 @@ def as_numbers(text: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         values = pc.if_else(fits, text, pa.scalar(None, pa.string())).cast(pa.float64())
     numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
     # Float32 is what is kept, so what does not fit it is no number here either.
-    bad |= np.abs(np.nan_to_num(numbers, nan=0.0, posinf=np.inf, neginf=-np.inf)) > np.finfo(np.float32).max
-    return np.where(bad, np.nan, numbers), bad
+    bad |= np.abs(numbers) > np.finfo(np.float32).max
+    if bad.any():
+        numbers[bad] = np.nan
+    return numbers, bad
 
 
 def as_times(text: Any, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

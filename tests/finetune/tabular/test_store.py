@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from sklearn.preprocessing import StandardScaler
 
 from roadworthy.finetune.split import PARTS
-from roadworthy.finetune.tabular import store_build
+from roadworthy.finetune.tabular import second_pass
 from roadworthy.finetune.tabular.encoder import Encoder
 from roadworthy.finetune.tabular.interactions import interactions
 from roadworthy.finetune.tabular.schema_file import Overrides
@@ -150,7 +150,7 @@ def test_a_store_is_read_again_only_while_it_is_whole(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_build, "parts_of", killed)
+        patch.setattr(second_pass, "parts_of", killed)
         with pytest.raises(KeyboardInterrupt):
             read_table(write(frame), folder)
     store, warm = read_table(root, folder)
