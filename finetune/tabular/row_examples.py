@@ -124,10 +124,16 @@ class RowExamples(Examples):
 
     def exact_duplicates(self) -> int:
         """Test examples whose content was also trained or stopped on."""
+        if not len(self._leaked):  # then nothing is on either side
+            return 0
         return int(contents.among(self.source, self._numbers["test"], self._seen, self.report).sum())
 
     def different(self) -> int:
         """How many contents there are."""
+        return self._different
+
+    @cached_property
+    def _different(self) -> int:
         return contents.different(self.source, np.concatenate(list(self._numbers.values())), self.report)
 
     def seen(self) -> Iterator[NDArray[np.uint8]]:
