@@ -43,10 +43,11 @@ def spans(rows: int, *arrays: NDArray[Any] | None) -> Iterator[slice]:
     for start in range(0, rows, BLOCK):
         yield slice(start, min(start + BLOCK, rows))
         for array in arrays:
-            _give_back(array)
+            give_back(array)
 
 
-def _give_back(array: Any) -> None:
+def give_back(array: Any) -> None:
+    """Says that what was read of a mapped array needs no memory for now; it stays mapped."""
     while array is not None and not isinstance(array, mmap.mmap):
         array = getattr(array, "base", None)
     if array is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows

@@ -11,7 +11,6 @@ store/
 """
 
 import json
-import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from roadworthy.finetune.split import Part
 
 from .content import BYTES
 from .encoder import Encoder
+from .row_files import give_back
 from .row_split import NUMBER, RowSplit
 from .schema import Schema
 
@@ -76,8 +76,7 @@ class Store:
     def give_back(self) -> None:
         """Says that what was read of the files needs no memory for now; they stay mapped."""
         for array in (self.numeric, self.ids, self.label, self.digest, self.place, self.time, self.group, self.user):
-            if (file := _mapping(array)) is not None:
-                file.madvise(mmap.MADV_DONTNEED)
+            give_back(array)
 
     def id(self, row: int) -> str:
         """The content digest of a row: 32 hexadecimal digits."""
@@ -92,12 +91,6 @@ class Store:
         """The text of each number of a key, ``pa.string()``."""
         with pa.memory_map(str(self.folder / f"{key}.arrow")) as file:
             return pa.ipc.open_file(file).read_all().column(0).combine_chunks()
-
-
-def _mapping(array: Any) -> mmap.mmap | None:
-    while isinstance(array, np.ndarray):
-        array = array.base
-    return array if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") else None
 
 
 def open_store(folder: Path, stamp: str) -> Store | None:
