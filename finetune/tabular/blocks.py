@@ -5,7 +5,7 @@ Every column comes as text (see values.py): one value has one spelling in all fo
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,10 +20,10 @@ from .bad_rows import BadRows
 from .utf8_file import Utf8File
 from .values import as_text
 
-# Of a CSV file in one block. The reader runs up to 32 blocks ahead, which is what it takes of memory; larger blocks
-# leave the processor's cache and take twice the time to parse.
+# Of a CSV file parsed in one piece. The reader runs up to 32 pieces ahead, which is what it takes of memory; larger ones
+# leave the processor's cache and take twice the time.
 _BYTES = 4 * 2**20
-_ROWS = 65536  # of the others
+_ROWS = 65536  # of a block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +83,24 @@ def _csv(path: Path, bad: BadRows, only: Sequence[str] | None) -> Iterator[Block
         )
 
     with contextlib.suppress(pa.ArrowInvalid), Utf8File(path) as file:
-        for block in _numbered(path, batches(file, None), file):
+        for block in _numbered(path, _gathered(batches(file, None)), file):
             yield block
             read += len(block)
         return
     with Utf8File(path) as file:
-        yield from _numbered(path, batches(file, left_out), file, after=read)
+        yield from _numbered(path, _gathered(batches(file, left_out)), file, after=read)
+
+
+def _gathered(batches: Iterable[Any]) -> Iterator[Any]:
+    """Fewer, longer ones: a value that comes again in a block is looked up once."""
+    held: list[Any] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(each.num_rows for each in held) >= _ROWS:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def _header(path: Path) -> tuple[list[str], str]:

@@ -105,6 +105,8 @@ def test_the_encoders_file_is_checked(stored: Store, tmp_path: Path) -> None:
     """The same bytes again; what is no such file is told."""
     copy = stored.encoder.save(tmp_path)
     assert copy.read_bytes() == (stored.folder / copy.name).read_bytes()
+    told = json.dumps(stored.encoder.to_dict(), ensure_ascii=False, sort_keys=True, indent=1)
+    assert copy.read_text(encoding="utf-8") == told + "\n"
     found = json.loads(copy.read_text())
     all_broken: list[Any] = [
         {**found, "format": "other"},
