@@ -20,9 +20,9 @@ from .bad_rows import BadRows
 from .utf8_file import Utf8File
 from .values import as_text
 
-# Of a CSV file parsed in one piece. The reader runs up to 32 pieces ahead, which is what it takes of memory; larger ones
-# leave the processor's cache and take twice the time.
-_BYTES = 4 * 2**20
+# Of a CSV file parsed in one piece. The reader runs up to 32 pieces ahead, which is what it takes of memory; large ones
+# leave the processor's cache and take twice the time. No row can be longer.
+_BYTES = 2 * 2**20
 _ROWS = 65536  # of a block
 
 
