@@ -83,7 +83,7 @@ def test_rows_with_too_many_fields(tmp_path: Path) -> None:
 
 
 def test_a_bad_row_far_down(flights: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows before it were read in threads; none is lost or read twice, and its number is right."""
+    """Many blocks down the file its number is right, and no other row is lost or read twice."""
     monkeypatch.setattr(blocks, "_BYTES", 2**15)
     monkeypatch.setattr(blocks, "_ROWS", 700)
     path, bad = tmp_path / "rows.csv", BadRows()

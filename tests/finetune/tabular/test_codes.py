@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadworthy.finetune.tabular import words
-from roadworthy.finetune.tabular.ahead import ahead
+from roadworthy.finetune.tabular.ahead import ahead, beforehand
 from roadworthy.finetune.tabular.codes import NONE, Codes
 
 # Of equal beginnings, with characters of no bytes' value, around the eight and fifteen bytes that words hold.
@@ -52,3 +52,6 @@ def test_work_ahead_comes_in_order() -> None:
     assert list(islice(failing, 4)) == [-1 / 4, -1 / 3, -1 / 2, -1.0]
     with pytest.raises(ZeroDivisionError):
         next(failing)
+    assert list(beforehand(iter(range(1, 100)))) == list(range(1, 100))
+    with pytest.raises(ZeroDivisionError):
+        list(beforehand(1 / n for n in range(5, -1, -1)))
