@@ -1,4 +1,4 @@
-"""Work on the pieces of a stream in threads, handed out in the order of the stream, a few pieces ahead."""
+"""Threads for a stream of pieces: one that makes them, some that work on them; all in order, and only a few ahead."""
 
 import os
 from collections import deque
@@ -28,3 +28,12 @@ def ahead(work: Callable[[Piece], Done], pieces: Iterable[Piece]) -> Iterator[Do
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def beforehand(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The same pieces; each is made in a thread while the caller has the one before it."""
+    with ThreadPoolExecutor(1, thread_name_prefix="beforehand") as pool:
+        coming = pool.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = pool.submit(next, pieces, None)
+            yield piece

@@ -3,9 +3,8 @@
 Every column comes as text (see values.py): one value has one spelling in all four formats.
 """
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,10 +19,10 @@ from .bad_rows import BadRows
 from .utf8_file import Utf8File
 from .values import as_text
 
-# Of a CSV file in one block. The reader runs up to 32 blocks ahead, which is what it takes of memory; larger blocks
-# leave the processor's cache and take twice the time to parse.
-_BYTES = 4 * 2**20
-_ROWS = 65536  # of the others
+# Of a CSV file parsed in one piece. The reader runs up to 32 pieces ahead, which is what it takes of memory; large ones
+# leave the processor's cache and take twice the time. No row can be longer.
+_BYTES = 2 * 2**20
+_ROWS, _MOST = 65536, 8  # of a block: rows, and pieces of a CSV file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,33 +61,37 @@ def read_blocks(path: Path, bad: BadRows, *, only: Sequence[str] | None = None) 
 
 
 def _csv(path: Path, bad: BadRows, only: Sequence[str] | None) -> Iterator[Block]:
-    """In threads, until a row has too few or too many fields: from there on in one, which knows the row's number."""
     names, delimiter = _header(path)
-    read = 0
 
     def left_out(row: Any) -> str:
         bad.add(path, row.number - 1, f"found {row.actual_columns} fields, the header has {row.expected_columns}")
         return "skip"
 
-    def batches(file: Utf8File, handler: Callable[[Any], str] | None) -> Any:
-        return pyarrow.csv.open_csv(
+    with Utf8File(path) as file:
+        reader = pyarrow.csv.open_csv(
             file,
-            read_options=pyarrow.csv.ReadOptions(use_threads=handler is None, block_size=_BYTES),
+            # One thread: only then are the numbers of malformed rows known, and more are not faster.
+            read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BYTES),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=handler
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=left_out
             ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, include_columns=_wanted(names, only)
             ),
         )
+        yield from _numbered(path, _gathered(reader), file)
 
-    with contextlib.suppress(pa.ArrowInvalid), Utf8File(path) as file:
-        for block in _numbered(path, batches(file, None), file):
-            yield block
-            read += len(block)
-        return
-    with Utf8File(path) as file:
-        yield from _numbered(path, batches(file, left_out), file, after=read)
+
+def _gathered(batches: Iterable[Any]) -> Iterator[Any]:
+    """Fewer, longer ones: a value that comes again in a block is looked up once."""
+    held: list[Any] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(each.num_rows for each in held) >= _ROWS or len(held) == _MOST:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def _header(path: Path) -> tuple[list[str], str]:
@@ -118,15 +121,11 @@ def _parquet(path: Path, only: Sequence[str] | None) -> Iterator[Block]:
         yield from _numbered(path, batches, file)
 
 
-def _numbered(path: Path, batches: Any, file: Any, after: int = 0) -> Iterator[Block]:
-    """The batches but for the first ``after`` rows."""
+def _numbered(path: Path, batches: Any, file: Any) -> Iterator[Block]:
     first = 1
     for batch in batches:
-        known = min(batch.num_rows, max(0, after + 1 - first))
-        if known < batch.num_rows or not batch.num_rows:
-            fresh = batch.slice(known)
-            columns = {name.strip(): as_text(fresh.column(n)) for n, name in enumerate(fresh.schema.names)}
-            yield Block(path=path, first=first + known, columns=columns, done=file.tell())
+        columns = {name.strip(): as_text(batch.column(n)) for n, name in enumerate(batch.schema.names)}
+        yield Block(path=path, first=first, columns=columns, done=file.tell())
         first += batch.num_rows
 
 

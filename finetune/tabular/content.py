@@ -21,7 +21,7 @@ def digests(columns: Mapping[str, Any], names: Sequence[str]) -> NDArray[np.uint
     joined = pc.binary_join_element_wise(*texts, _BETWEEN, null_handling="replace", null_replacement=_MISSING)
     offsets = np.frombuffer(joined.buffers()[1], dtype=np.int32)[joined.offset : joined.offset + len(joined) + 1]
     held = joined.buffers()[2]
-    data, sha256 = held.to_pybytes() if held is not None else b"", hashlib.sha256
+    data, sha256 = memoryview(held if held is not None else b""), hashlib.sha256
     found = b"".join([sha256(data[start:end]).digest() for start, end in itertools.pairwise(offsets.tolist())])
     return np.frombuffer(found, dtype=np.uint8).reshape(-1, hashlib.sha256().digest_size)[:, :BYTES]
 

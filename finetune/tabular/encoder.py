@@ -90,18 +90,23 @@ class Encoder:
     def save(self, folder: Path) -> Path:
         """Writes ``features.json``: the same bytes for the same encoder."""
         path = folder / FILE
-        text = json.dumps(self.to_dict(), ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-        path.write_text(text, encoding="utf-8", newline="\n")
+        told = {**self.to_dict(values=False), "vocabularies": []}
+        before, after = json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).rsplit("[]", 1)
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(before)
+            for number, words in enumerate(self.vocabularies):
+                file.write(("," if number else "[") + "\n  " + _lines(words.values.to_pylist()))
+            file.write(("\n ]" if self.vocabularies else "[]") + after + "\n")
         return path
 
-    def to_dict(self) -> dict[str, Any]:
-        """All of it, as JSON has it."""
-        return {
+    def to_dict(self, *, values: bool = True) -> dict[str, Any]:
+        """All of it, as JSON has it; without the ``values`` of the vocabularies what stands before them."""
+        found = {
             "format": _FORMAT,
             "schema": self.schema.to_dict(),
             "scales": [asdict(scale) for scale in self.scales],
-            "vocabularies": [words.values.to_pylist() for words in self.vocabularies],
         }
+        return found | {"vocabularies": [words.values.to_pylist() for words in self.vocabularies]} if values else found
 
     @staticmethod
     def load(folder: Path) -> "Encoder":
@@ -132,6 +137,13 @@ class Encoder:
                 f"{path} is not the file that says how rows become numbers: {error}. Fetch the snapshot again."
             ) from error
         return encoder
+
+
+def _lines(values: list[str]) -> str:
+    """A list of text as ``json.dumps`` lays it out in lines, of which it makes millions only slowly."""
+    if not values:
+        return "[]"
+    return "[\n   " + json.dumps(values, ensure_ascii=False, separators=(",\n   ", ": "))[1:-1] + "\n  ]"
 
 
 def _is_scale(one: Scale) -> bool:

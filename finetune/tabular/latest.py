@@ -36,11 +36,14 @@ def _highest(
     for _, _, lead in tied():
         sizes += np.bincount(lead, minlength=_LEADS)
     least = int(np.flatnonzero(np.cumsum(sizes[::-1])[::-1] >= count)[-1])
-    kept = [(rows[lead >= least], found[lead >= least]) for rows, found, lead in tied()]
-    rows, found = (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
-    high, low = order(found)
-    highest: NDArray[np.int64] = rows[np.lexsort((low, high))[::-1][:count]]
-    return highest
+    surely, rest, digests = [], [], []
+    for rows, found, lead in tied():
+        surely.append(rows[lead > least])
+        rest.append(rows[lead == least])
+        digests.append(found[lead == least])
+    high, low = order(np.concatenate(digests))
+    ranked = np.concatenate(rest)[np.lexsort((low, high))[::-1]]
+    return np.concatenate([*surely, ranked[: count - sum(map(len, surely))]])
 
 
 def order(digest: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 2**18  # rows looked at in one piece
+BLOCK = 2**16  # rows looked at in one piece
 
 
 class RowFiles:

@@ -18,7 +18,7 @@ from roadworthy.finetune.progress import Report
 from roadworthy.finetune.split import Part
 from roadworthy.model_cards import InputError
 
-from .ahead import ahead
+from .ahead import ahead, beforehand
 from .bad_rows import BadRows
 from .blocks import Block, read_blocks
 from .codes import Codes
@@ -78,7 +78,7 @@ def read_rows(
     bad, malformed, books, rows = BadRows(), BadRows(), Codebooks(), 0
     total = sum(path.stat().st_size for path, _ in files)
     with RowFiles(folder) as out:
-        for one in ahead(lambda piece: _checked(piece, schema), _pieces(files, schema, malformed)):
+        for one in ahead(lambda piece: _checked(piece, schema), beforehand(_pieces(files, schema, malformed))):
             block = one.piece.block
             bad.extend(one.piece.malformed)
             for wrong, name, values in one.wrong:

@@ -57,7 +57,7 @@ def _spelled(text: Any) -> Any:
     missing = pc.is_in(text, value_set=pa.array(MISSING)) if has(_IN_MISSING) else empty
     if pc.any(missing).as_py():
         text = pc.if_else(missing, pa.scalar(None, pa.string()), text)
-    if has(b".") and pc.any(pc.ends_with(text, pattern=".0")).as_py():
+    if has(b".") and pc.any(pc.ends_with(text, pattern="0")).as_py():
         text = pc.replace_substring_regex(text, pattern=r"^([+-]?\d+)\.0+$", replacement=r"\1")
     if has(b"TF"):
         truth = pc.is_in(text, value_set=_TRUTH)

@@ -41,14 +41,14 @@ class Words:
     def find(self, texts: NDArray[np.uint64]) -> NDArray[np.int32]:
         """int32 [n]: the numbers of ``pairs`` [n, 2], -1 of what is not there."""
         found = np.full(len(texts), -1, dtype=np.int32)
-        at, left = self._first(texts), np.arange(len(texts))
+        at, left, asked = self._first(texts), np.arange(len(texts)), texts
         while len(left):
-            numbers = self._numbers[at]
-            there, asked = self._pairs[at], texts[left]
-            same = (numbers >= 0) & (there[:, 0] == asked[:, 0]) & (there[:, 1] == asked[:, 1])
+            numbers, there = self._numbers.take(at), self._pairs.take(at, axis=0)
+            same = (there[:, 0] == asked[:, 0]) & (there[:, 1] == asked[:, 1]) & (numbers >= 0)
             found[left[same]] = numbers[same]
-            on = ~same & (numbers >= 0)
-            at, left = self._next(at[on]), left[on]
+            on = np.flatnonzero((numbers >= 0) & ~same)
+            at, left = self._next(at.take(on)), left.take(on)
+            asked = texts.take(left, axis=0)
         return found
 
     def add(self, texts: NDArray[np.uint64], numbers: NDArray[np.int32]) -> None:
@@ -66,11 +66,12 @@ class Words:
     def _lay(self, texts: NDArray[np.uint64], numbers: NDArray[np.int32]) -> None:
         at = self._first(texts)
         while len(at):
-            free = self._numbers[at] < 0
+            free = self._numbers.take(at) < 0
             self._numbers[at[free]] = numbers[free]  # of several that want one place the last gets it
-            got = self._numbers[at] == numbers
-            self._pairs[at[got]] = texts[got]
-            at, texts, numbers = self._next(at[~got]), texts[~got], numbers[~got]
+            got = self._numbers.take(at) == numbers
+            won, on = np.flatnonzero(got), np.flatnonzero(~got)
+            self._pairs[at.take(won)] = texts.take(won, axis=0)
+            at, texts, numbers = self._next(at.take(on)), texts.take(on, axis=0), numbers.take(on)
 
     def _first(self, texts: NDArray[np.uint64]) -> NDArray[np.int64]:
         mixed = texts[:, 0] * _ODD[0] ^ texts[:, 1] * _ODD[1]

@@ -1,5 +1,6 @@
 """Files as blocks of text: one spelling in four formats; what is broken is named."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roadworthy.finetune.tabular import blocks
 from roadworthy.finetune.tabular.bad_rows import BadRows
 from roadworthy.finetune.tabular.blocks import read_blocks
 from roadworthy.finetune.tabular.content import digests
-from roadworthy.finetune.tabular.values import as_numbers, as_text, as_times, kind_of
+from roadworthy.finetune.tabular.values import MISSING, as_numbers, as_text, as_times, kind_of
 from roadworthy.model_cards import InputError
 
 from .conftest import Write
+
+SPELLINGS = [
+    " 1",
+    "5.0",
+    "5.00",
+    "-5.0",
+    "1.50",
+    "True",
+    "FALSE",
+    " ?",
+    "NA",
+    "nan ",
+    "\u3000x",
+    "\x1f",
+    "",
+    "x y",
+    "None",
+]
 
 
 def column(path: Path, name: str) -> list[str | None]:
@@ -62,11 +82,50 @@ def test_rows_with_too_many_fields(tmp_path: Path) -> None:
     ]
 
 
+def test_a_bad_row_far_down(flights: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many blocks down the file its number is right, and no other row is lost or read twice."""
+    monkeypatch.setattr(blocks, "_BYTES", 2**15)
+    monkeypatch.setattr(blocks, "_ROWS", 700)
+    path, bad = tmp_path / "rows.csv", BadRows()
+    lines = flights.to_csv(index=False).splitlines()
+    lines.insert(8001, "a,b,c")
+    lines.insert(9001, "1")
+    path.write_text("\n".join(lines))
+    found = list(read_blocks(path, bad))
+    assert [value for block in found for value in block.columns["flight"].to_pylist()] == [
+        str(flight) for flight in flights["flight"]
+    ]
+    assert [block.first for block in found] == np.cumsum([1, *map(len, found)])[:-1].tolist()
+    assert len(found) > 10
+    assert [one.name for one in bad.named] == ["row 8001 of rows.csv", "row 9001 of rows.csv"]
+
+
+def test_lines_within_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces of a file end with rows, not with lines: as the csv module reads it."""
+    monkeypatch.setattr(blocks, "_BYTES", 2**12)
+    path = tmp_path / "rows.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["a", "b"], *([n, 'x\n,"y"\n' * (n % 7) + str(n)] for n in range(2000))])
+    with path.open(newline="") as file:
+        expected = [row["b"] for row in csv.DictReader(file)]
+    assert column(path, "b") == expected
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from(SPELLINGS), st.text(max_size=4)), max_size=8))
+def test_a_value_is_spelled_alike_in_any_company(values: list[str | None]) -> None:
+    """What a column needs not is left out; beside a value that needs it all, the others come out the same."""
+    needing = "\u00a0True N?.0"
+    assert as_text(pa.array([*values, needing])).to_pylist()[:-1] == as_text(pa.array(values, pa.string())).to_pylist()
+    assert [as_text(pa.array([word])).to_pylist() for word in MISSING] == [[None]] * len(MISSING)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("rows.csv", b"a,b\n1,x\n1,caf\xe9\n", "line 3 of"),
         ("rows.csv", b"a,b\n1\xf0\n", "line 2 of"),
+        ("rows.csv", b"a,b\n" + b"1,2\n" * 10**6 + b"1,\xff\n" + b"1,2\n" * 9, "line 1000002 of"),
+        ("rows.csv", b"a,b\n" + b"1,\xe2\x82\xac\n" * 10**6 + b"1,\xe2\n", "line 1000002 of"),
         ("rows.csv", b"a,a\n1,2\n", "two columns called 'a'"),
         ("rows.csv", b"\n1,2\n", "begins with an empty line"),
         ("rows.jsonl", b'{"a": 1}\n[1]\n', "line 2 of"),

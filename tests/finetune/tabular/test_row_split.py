@@ -1,6 +1,9 @@
 """Parts: what lies later is tested, a group is whole, and the order of the rows changes nothing."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,6 +76,110 @@ def test_by_content_as_texts_and_images_are() -> None:
     expected = [PARTS.index(split.part_of(None, bytes(digest).hex())) for digest in one.digest]
     assert parts_of(split, one).tolist() == expected
     assert split.rule == "by content: the row's SHA-256 puts 15% into test and 15% into validation"
+
+
+@pytest.fixture(scope="module")
+def many() -> Keys:
+    """Four million rows, at a hundred thousand times, of eight hundred thousand groups; and their digests."""
+    random, rows = np.random.default_rng(3), 4_000_000
+    return Keys(
+        given=np.full(rows, POOL, dtype=np.uint8),
+        digest=np.frombuffer(random.bytes(16 * rows), dtype=np.uint8).reshape(-1, 16),
+        time=random.integers(0, 100_000, rows),
+        group=None,
+        group_names=None,
+        user=None,
+        item=None,
+    )
+
+
+def test_no_more_of_many_rows_than_measuring_needs(many: Keys) -> None:
+    """By time so many, as numpy sorts them; by content a share that is a function of how many rows there are."""
+    assert many.time is not None
+    timed = split_of(with_roles(CLICKS, **WHEN), frozenset(), None).dividing(many.given)
+    parts = parts_of(timed, many)
+    assert np.bincount(parts).tolist() == [3_400_000, 100_000, 500_000]
+    by_time = np.sort(many.time)
+    assert many.time[parts == 2].min() == by_time[-500_000]
+    assert many.time[parts == 1].min() == by_time[-600_000]
+    assert timed.rule == (
+        "by time, column 'day': the latest 500,000 of the rows are test, the 100,000 before them validation"
+    )
+    content = split_of(CLICKS, frozenset(), None).dividing(many.given)
+    share = np.ascontiguousarray(many.digest[:, :8]).view(">u8")[:, 0] / 2.0**64
+    parts = parts_of(content, many)
+    assert np.array_equal(parts == 2, share < 1 / 8)
+    assert np.array_equal(parts == 1, (share >= 1 / 8) & (share < 1 / 8 + 1 / 40))
+    assert [PARTS.index(content.part_of(None, bytes(one).hex())) for one in many.digest[:200]] == parts[:200].tolist()
+    assert content.rule == (
+        "by content: the row's SHA-256 puts 500,000 in 4,000,000 into test and 100,000 in 4,000,000 into validation"
+    )
+
+
+def test_a_share_stays_below_the_cap(many: Keys) -> None:
+    """Validation alone is capped of a million rows; of what the user laid out for training, too."""
+    few = dataclasses.replace(many, given=many.given[: 10**6], digest=many.digest[: 10**6], time=None)
+    split = split_of(CLICKS, frozenset(), None).dividing(few.given)
+    assert "puts 15% into test and 100,000 in 1,000,000 into validation" in split.rule
+    assert np.bincount(parts_of(split, few)) / 10**6 == pytest.approx([0.75, 0.1, 0.15], abs=0.002)
+    given = np.array([0] * 800_000 + [2] * 200_000, dtype=np.uint8)
+    split = split_of(CLICKS, frozenset({"train", "test"}), None).dividing(given)
+    assert split.rule.endswith("validation is 100,000 in 800,000 of train, by content")
+    parts = parts_of(split, dataclasses.replace(few, given=given))
+    assert np.array_equal(parts == 2, given == 2)
+    assert np.mean(parts[:800_000] == 1) == pytest.approx(0.125, abs=0.002)
+
+
+def test_many_rows_in_whole_groups(many: Keys) -> None:
+    """The share is of the groups; a group stays whole."""
+    rows = 10**6
+    group = (np.arange(rows) // 50).astype(np.int32)
+    names = pa.array([str(n) for n in range(rows // 50)])
+    one = dataclasses.replace(
+        many, given=many.given[:rows], digest=many.digest[:rows], time=np.arange(rows), group=group, group_names=names
+    )
+    split = split_of(with_roles(RANKING, **WHEN), frozenset(), None).dividing(one.given)
+    parts = parts_of(split, one)
+    assert np.bincount(parts).tolist() == [750_000, 100_000, 150_000]
+    assert np.array_equal(parts, np.sort(parts))  # their times are those of their rows
+    assert split.rule == (
+        "by time, column 'day': the latest 15% of the groups are test, the 100,000 in 1,000,000 before them validation"
+    )
+
+
+def test_dividing_takes_two_bytes_a_row(many: Keys, tmp_path: Path) -> None:
+    """Of files that are mapped, their pages counted: by time, and where all rows have the same time."""
+    many.digest.tofile(tmp_path / "digest.bin")
+    for name, time in (("some", many.time), ("one", np.zeros(len(many.given), dtype=np.int64))):
+        assert time is not None
+        time.tofile(tmp_path / "time.bin")
+        command = [sys.executable, "-c", _DIVIDE, str(tmp_path), str(len(many.given))]
+        took = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        assert took < 2 * len(many.given) + 40 * 10**6, name  # for blocks and what is drawn; 96 MB are mapped
+
+
+_DIVIDE = """
+import sys
+from pathlib import Path
+import numpy as np
+from roadworthy.finetune.tabular.row_files import mapped_rows
+from roadworthy.finetune.tabular.row_split import Keys, RowSplit, parts_of
+
+def peak():
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
+folder, rows = Path(sys.argv[1]), int(sys.argv[2])
+keys = Keys(
+    given=np.full(rows, 255, np.uint8), digest=mapped_rows(folder, "digest", "uint8", rows, 16),
+    time=mapped_rows(folder, "time", "int64", rows), group=None, group_names=None, user=None, item=None,
+)
+split = RowSplit(given=frozenset(), unit="files", content="row's", by="time", column="day").dividing(keys.given)
+before = peak()
+parts = parts_of(split, keys)
+assert np.bincount(parts).tolist() == [rows - 600_000, 100_000, 500_000]
+print(peak() - before)
+"""
 
 
 @given(st.lists(st.integers(-1, 12), min_size=1, max_size=60), st.booleans(), st.randoms(use_true_random=False))

@@ -1,5 +1,6 @@
 """From files to a store and back: what lies there is what pandas and scikit-learn make of the same rows."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from roadworthy.finetune.tabular.interactions import interactions
 from roadworthy.finetune.tabular.schema_file import Overrides
 from roadworthy.finetune.tabular.store import Store
 from roadworthy.finetune.tabular.store_build import read_table
-from roadworthy.finetune.tabular.vocabulary import MISSING, RESERVED, UNSEEN
+from roadworthy.finetune.tabular.vocabulary import MISSING, RESERVED, UNSEEN, Vocabulary
 from roadworthy.model_cards import InputError, StorageError
 
 from .conftest import Write
@@ -105,6 +106,11 @@ def test_the_encoders_file_is_checked(stored: Store, tmp_path: Path) -> None:
     """The same bytes again; what is no such file is told."""
     copy = stored.encoder.save(tmp_path)
     assert copy.read_bytes() == (stored.folder / copy.name).read_bytes()
+    for vocabularies in (stored.encoder.vocabularies, (Vocabulary.of([]), Vocabulary.of(['"é\n', "b"])), ()):
+        one = dataclasses.replace(stored.encoder, vocabularies=vocabularies)
+        told = json.dumps(one.to_dict(), ensure_ascii=False, sort_keys=True, indent=1)
+        assert one.save(tmp_path).read_text(encoding="utf-8") == told + "\n"
+    stored.encoder.save(tmp_path)
     found = json.loads(copy.read_text())
     all_broken: list[Any] = [
         {**found, "format": "other"},
