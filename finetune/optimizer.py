@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .recipe import Recipe
+from .row_optimizers import RowAdam, RowWiseAdagrad
 from .sharding import is_sharded
 from .sparse_rows import Apart, tables_of
 
@@ -13,16 +14,20 @@ from .sparse_rows import Apart, tables_of
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Over the parameters that are trained; weight decay on matrices and kernels alone.
 
-    Tables with sparse gradients have neither decay nor SGD's momentum: both would touch every row. Of AdamW they keep
-    the moments of the rows that a step touches (`torch.optim.SparseAdam`).
+    Tables with sparse gradients have neither decay nor SGD's momentum: both would touch every row. With AdamW the
+    moments of the rows that a step touches move, with Adagrad one sum for each of them (`row_optimizers`).
     """
     tables = tables_of(model)
     dense = _dense(model, recipe, leave_out=tables)
-    if not tables:
-        return dense
+    return Apart(dense, _of_rows(tables, recipe)) if tables else dense
+
+
+def _of_rows(tables: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
-        return Apart(dense, torch.optim.SGD(tables, lr=recipe.learning_rate))
-    return Apart(dense, torch.optim.SparseAdam(tables, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999)))
+        return torch.optim.SGD(tables, lr=recipe.learning_rate)
+    if recipe.optimizer == "adagrad":
+        return RowWiseAdagrad(tables, lr=recipe.learning_rate)
+    return RowAdam(tables, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
 
 
 def _dense(model: nn.Module, recipe: Recipe, *, leave_out: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -35,6 +40,8 @@ def _dense(model: nn.Module, recipe: Recipe, *, leave_out: list[nn.Parameter]) -
     if recipe.optimizer == "sgd":
         fused = not is_sharded(model)  # torch has no fused SGD for tensors that are split
         return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=False, fused=fused)
+    if recipe.optimizer == "adagrad":
+        return torch.optim.Adagrad(groups, lr=recipe.learning_rate)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
 
 

@@ -15,13 +15,13 @@ class Recipe:
     """Everything about a run that is not its data, its start or its target."""
 
     name: str
-    optimizer: Literal["adamw", "sgd"]
+    optimizer: Literal["adamw", "sgd", "adagrad"]
     learning_rate: float
     """At its peak, for the whole batch."""
     momentum: float
-    """SGD's momentum; AdamW's first beta."""
+    """SGD's momentum; AdamW's first beta; Adagrad has none."""
     weight_decay: float
-    """On matrices and kernels; never on biases and normalisation."""
+    """On matrices and kernels; never on biases and normalisation. AdamW's is decoupled, the others' in the gradient."""
     batch_size: int
     """Examples in a step of the optimizer, over all processes."""
     epochs: int

@@ -46,6 +46,8 @@ class Apart(torch.optim.Optimizer):
         self._parts = (dense, rows)
         self._sizes = tuple(len(part.param_groups) for part in self._parts)
         super().__init__([group for part in self._parts for group in part.param_groups], {})
+        for part in self._parts:  # Adagrad has its sums from the start
+            self.state.update(part.state)
         self._share()
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]

@@ -40,8 +40,8 @@ class Dlrm(nn.Module):
         self.top = _layers(interactions + self.padding, top)
         self.score = nn.Linear(top[-1], 1)
         _fill_layer(self.score)
-        pairs = [(i, j) for i in range(vectors) for j in range(i)]
-        self.register_buffer("pairs", torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T, persistent=False)
+        pairs = torch.tensor([(i, j) for i in range(vectors) for j in range(i)], dtype=torch.int64).reshape(-1, 2)
+        self.register_buffer("pairs", pairs.T.contiguous(), persistent=False)
         self.pairs: torch.Tensor
         with torch.no_grad():
             for table, size in zip(self.tables.each(), sizes, strict=True):
@@ -50,11 +50,11 @@ class Dlrm(nn.Module):
     def forward(self, numeric: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Logits [B] of rows with numbers, float [B, N], and categories, int64 [B, sum of hotness]."""
         if not numeric.shape[1]:  # nothing but categories: the bottom then learns one vector
-            numeric = numeric.new_ones(len(ids), 1)
+            numeric = numeric.new_ones(ids.shape[0], 1)
         dense = self.bottom(numeric)
         vectors = torch.cat([dense[:, None], self.tables(ids)], dim=1)
         products = torch.bmm(vectors, vectors.transpose(1, 2))[:, self.pairs[0], self.pairs[1]]
-        joined = torch.cat([dense, products, dense.new_zeros(len(dense), self.padding)], dim=1)
+        joined = torch.cat([dense, products, dense.new_zeros(dense.shape[0], self.padding)], dim=1)
         scores: torch.Tensor = self.score(self.top(joined))
         return scores.squeeze(1)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from .dropout import Dropout
 from .tables import Tables
 
 
@@ -36,7 +37,7 @@ class NeuMf(nn.Module):
         for before, after in itertools.pairwise(layers):
             layer = nn.Linear(before, after)
             nn.init.xavier_uniform_(layer.weight)
-            made += [layer, nn.ReLU(), nn.Dropout(dropout)]
+            made += [layer, nn.ReLU(), Dropout(dropout)]
         self.layers = nn.Sequential(*made)
         self.score = nn.Linear(layers[-1] + factors, 1)
         limit = math.sqrt(3 / self.score.in_features)  # LeCun's

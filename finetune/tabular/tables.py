@@ -61,9 +61,9 @@ class Tables(nn.Module):
             return found
         there = there.to(found.dtype)
         found = found * there[..., None]
-        pooled = found.new_zeros(len(ids), len(self.sizes), self.width).index_add(1, self.table, found)
+        pooled = found.new_zeros(ids.shape[0], len(self.sizes), self.width).index_add(1, self.table, found)
         if self.combine == "mean":
-            count = there.new_zeros(len(ids), len(self.sizes)).index_add(1, self.table, there)
+            count = there.new_zeros(ids.shape[0], len(self.sizes)).index_add(1, self.table, there)
             pooled = pooled / count.clamp(min=1)[..., None]
         return pooled
 

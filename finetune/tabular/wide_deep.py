@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from .dropout import Dropout
 from .tables import Tables
 
 
@@ -45,7 +46,7 @@ class WideDeep(nn.Module):
             self._columns[str(width)] = [at for f in mine for at in range(begin[f], begin[f + 1])]
         made: list[nn.Module] = []
         for before, after in itertools.pairwise((numeric + sum(widths), *layers)):
-            made += [_filled(nn.Linear(before, after)), nn.ReLU(), nn.Dropout(dropout)]
+            made += [_filled(nn.Linear(before, after)), nn.ReLU(), Dropout(dropout)]
         self.layers = nn.Sequential(*made)
         self.score = _filled(nn.Linear(layers[-1], 1))
         nn.init.zeros_(self.wide.weight)

@@ -17,7 +17,8 @@ from roadworthy.finetune.sparse_rows import Apart, tables_of
 from .many import ALONE, environment, torchrun
 
 RECIPE = replace(from_scratch(on_gpu=False), learning_rate=0.1, momentum=0.5, weight_decay=0.01)
-OPTIMIZERS: tuple[Literal["sgd", "adamw"], ...] = ("sgd", "adamw")
+Kind = Literal["sgd", "adamw", "adagrad"]
+OPTIMIZERS: tuple[Kind, ...] = ("sgd", "adamw", "adagrad")
 
 
 class Net(nn.Module):
@@ -45,7 +46,7 @@ def taken(net: Net, optimizer: torch.optim.Optimizer, steps: range) -> None:
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_a_step_moves_what_it_touches(kind: Literal["sgd", "adamw"]) -> None:
+def test_a_step_moves_what_it_touches(kind: Kind) -> None:
     """Every row that was looked up, and no other, by not one bit; decay neither."""
     net = Net()
     before = net.table.weight.detach().clone()
@@ -81,7 +82,7 @@ def test_adam_is_torchs_where_every_row_is_touched() -> None:
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_a_checkpoint_goes_on_with_the_same_bits(kind: Literal["sgd", "adamw"], tmp_path: Path) -> None:
+def test_a_checkpoint_goes_on_with_the_same_bits(kind: Kind, tmp_path: Path) -> None:
     """Moments and rates of both optimizers are in it."""
     recipe = replace(RECIPE, optimizer=kind)
     whole = Net()
