@@ -78,6 +78,10 @@ def finetune(
     shard: Annotated[
         bool, typer.Option("--shard", help="Split a model too large for one device over torchrun's processes.")
     ] = False,
+    tables: Annotated[
+        str | None,
+        typer.Option(help="Where embedding tables lie: auto, device, host (memory), split (over processes)."),
+    ] = None,
     allow_revoked: AllowRevokedOption = False,
     registry: RegistryOption = None,
     key: KeyOption = None,
@@ -114,6 +118,7 @@ def finetune(
         "find_learning_rate": find_learning_rate or None,
         "find_micro_batch": find_micro_batch or None,
         "shard": shard or None,
+        "tables": tables,
     }
     events = tensorboard / out.resolve().name if tensorboard and leads() else None
     with progress(keep=True) as shown, and_tensorboard(shown, events) as report:

@@ -26,13 +26,15 @@ _FEW = 4  # classes; their confusion matrix is small enough to stand beside anot
 def write_run_page(run: Path) -> Path:
     """Writes ``report.html`` into a finished run's folder, beside the candidate and never inside it."""
     from roadworthy.finetune.run_report import read_report
-    from roadworthy.finetune.showing import show
+    from roadworthy.finetune.showing import SHOWN, show
 
     report = read_report(run)
     errors = _errors(report)
     suspects = report.label_check.suspects[:_SUSPECTS] if report.label_check else ()
     names = {error["name"] for error in errors} | {suspect.name for suspect in suspects}
     values = _values(report) | {"errors": errors, "suspects": suspects}
+    if report.spec.task not in SHOWN:  # rows of a table, which may be larger than memory
+        names = set()
     html = rendered("run_page.html", **values, shown=show(Path(report.spec.data), names, options=report.spec.options))
     write(run / FILE, html)
     return run / FILE

@@ -13,6 +13,8 @@ from roadworthy.model_cards import StorageError
 from .average import Average
 from .choices import Choices
 from .sharding import laid_like, whole
+from .table_parts import Parts, forget
+from .table_state import put_shares, without_shares
 
 
 @dataclass(kw_only=True)
@@ -45,15 +47,17 @@ class State:
     progress: Progress = field(default_factory=Progress)
 
 
-def save(path: Path, state: State, *, writes: bool = True) -> None:
+def save(path: Path, state: State, *, writes: bool = True, parts: Parts | None = None) -> None:
     """Writes a checkpoint beside ``path`` and moves it into place.
 
-    Every process of a run calls this, because of a model that is split over them; one of them ``writes``.
+    Every process of a run calls this, because of a model that is split over them; one of them ``writes``. What they
+    have written of tables that they share (``parts``) is named in it, and what lay there before goes.
 
     Raises:
         StorageError: the disk is full or read-only; the checkpoint before this one is untouched.
     """
     document = {
+        "tables": None if parts is None else {"mark": parts.mark, "processes": parts.processes},
         "progress": vars(state.progress),
         # Whole tensors, so that a run may go on with another number of processes.
         "model": whole(state.model.state_dict()),
@@ -63,6 +67,7 @@ def save(path: Path, state: State, *, writes: bool = True) -> None:
     }
     if not writes:
         return
+    document = without_shares(document, state.model, state.optimizer)
     aside = path.with_suffix(".tmp")
     try:
         with aside.open("wb") as file:
@@ -76,6 +81,7 @@ def save(path: Path, state: State, *, writes: bool = True) -> None:
             f"cannot write the checkpoint {path}: {error}. The one before it is kept; free space and run the same "
             "command again to go on."
         ) from error
+    forget(path.parent, keep=parts)
 
 
 def restore(path: Path, state: State) -> bool:
@@ -83,6 +89,7 @@ def restore(path: Path, state: State) -> bool:
     if not path.is_file():
         return False
     document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    put_shares(document, path.parent, state.model, state.optimizer)
     now = state.model.state_dict()
     state.model.load_state_dict({name: laid_like(value, now[name]) for name, value in document["model"].items()})
     state.optimizer.load_state_dict(_laid_like_parameters(document["optimizer"], state.optimizer))

@@ -17,6 +17,7 @@ from .image_task import ImageTask
 from .model_config import ModelConfig
 from .open_model import open_snapshot
 from .pixels import UnreadableError, decode
+from .placement import device_of
 from .text_task import TextTask
 from .tokenizer import open_tokenizer
 
@@ -91,7 +92,7 @@ class Classifier:
 
     @property
     def _device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        return device_of(self.model)
 
 
 def load(folder: Path | str, *, device: str = "cpu", admit: Callable[[Path], None] | None = None) -> Classifier:

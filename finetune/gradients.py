@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .recipe import Recipe
-from .sparse_rows import sum_rows, tables_of
+from .sparse_rows import shared_tables, sum_rows, tables_of
 from .world import World
 
 _BUCKET = 64 * 2**20  # bytes; large enough that a network's latency does not count
@@ -20,8 +20,10 @@ def sum_gradients(model: nn.Module, world: World) -> None:
     if world.size == 1:
         return
     tables = tables_of(model)
+    shared = {id(table.weight) for table in shared_tables(model).values()}  # their rows' sums came as gradients
     for table in tables:
-        sum_rows(table, world)
+        if id(table) not in shared:
+            sum_rows(table, world)
     apart = {id(table) for table in tables}
     trained = [p for p in model.parameters() if p.requires_grad and id(p) not in apart]
     # One that no process used has no gradient, so that the optimizer passes it over, as it would in one process.
@@ -66,7 +68,28 @@ def _sum(bucket: list[torch.Tensor], world: World) -> None:
         tensor.copy_(piece.view_as(tensor))
 
 
-def clip(model: nn.Module, recipe: Recipe) -> None:
+def clip(model: nn.Module, recipe: Recipe, world: World) -> None:
     """Scales the whole gradient down to the recipe's norm, where it has one."""
-    if recipe.clip_norm is not None:
+    if recipe.clip_norm is None:
+        return
+    if not tables_of(model):
         nn.utils.clip_grad_norm_([p for p in model.parameters() if p.grad is not None], recipe.clip_norm)
+        return
+    # As torch's own, which knows no sparse gradients: what counts of them is each row's sum.
+    values = {name: _values(p) for name, p in model.named_parameters() if p.grad is not None}
+    shared = [values[name] for name in shared_tables(model) if name in values]
+    apart = {id(value) for value in shared}
+    square = nn.utils.get_total_norm([value for value in values.values() if id(value) not in apart]) ** 2
+    if shared_tables(model):  # of which every process has other rows
+        square = square + world.summed(nn.utils.get_total_norm(shared).to(square.device) ** 2)
+    share = recipe.clip_norm / (square.sqrt() + 1e-6)
+    for value in values.values():
+        value.mul_(share.clamp(max=1.0).to(value.device))
+
+
+def _values(parameter: nn.Parameter) -> torch.Tensor:
+    assert parameter.grad is not None
+    if not parameter.grad.is_sparse:
+        return parameter.grad
+    parameter.grad = parameter.grad.coalesce()
+    return parameter.grad.values()

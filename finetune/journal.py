@@ -20,6 +20,8 @@ from .optimizer import schedule
 from .plan import Plan
 from .progress import Report
 from .run_folder import HELD_OUT
+from .table_parts import write_together
+from .table_state import shares_of
 from .task import Look
 from .world import World
 
@@ -118,8 +120,10 @@ class Journal:
 
     def save(self, state: State) -> None:
         """Writes a checkpoint."""
+        held = shares_of(state.model, state.optimizer, state.average)
+        parts = write_together(self._path.parent, held, self._world)
         with self._world.together():
-            checkpoint.save(self._path, state, writes=self._world.leads)
+            checkpoint.save(self._path, state, writes=self._world.leads, parts=parts)
         self._log.event("checkpoint", **self._figures(state))
         self._saved = time.monotonic()
 

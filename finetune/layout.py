@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .choices import Choices
+from .placement import device_of
 from .sharding import is_sharded
 
 _HOOK = "_roadworthy_layout"
@@ -32,7 +33,7 @@ def lay_out(model: nn.Module, choices: Choices) -> None:
 
     object.__setattr__(model, _HOOK, model.register_forward_pre_hook(into_format))
     if choices.compiled:
-        on_gpu = next(model.parameters()).device.type == "cuda"
+        on_gpu = device_of(model).type == "cuda"
         # On a GPU this mode also captures CUDA graphs, which is where small batches gain most.
         model.compile(mode="reduce-overhead" if on_gpu else "default")
     else:

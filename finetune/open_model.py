@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from .model_config import ModelConfig
+from .placement import device_of, put
 from .task import Task
 from .tasks import task_of
 
@@ -21,8 +22,8 @@ class Opened:
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
-        return next(self.model.parameters()).device
+        """Where it computes."""
+        return device_of(self.model)
 
 
 def open_snapshot(folder: Path, *, device: str = "cpu") -> Opened:
@@ -33,4 +34,5 @@ def open_snapshot(folder: Path, *, device: str = "cpu") -> Opened:
     """
     task = task_of(folder)
     config = task.read_config(folder)
-    return Opened(model=task.open(folder, config).to(device).eval(), config=config, task=task)
+    model = put(task.open(folder, config), torch.device(device))
+    return Opened(model=model.eval(), config=config, task=task)

@@ -10,6 +10,7 @@ from .checkpoint import State
 from .choices import Choices, Decision
 from .layout import lay_out
 from .setting import Setting
+from .sharding import is_joint
 from .task import Batch
 from .trial import seconds_of, without_trace
 
@@ -24,7 +25,8 @@ _LEAST_GAIN = 1.05
 
 def probe_is_due(state: State, setting: Setting[Batch]) -> bool:
     """Once, after a few real steps."""
-    return setting.recipe.probe and not state.progress.probed and state.progress.step >= _AFTER
+    due = setting.recipe.probe and not state.progress.probed and state.progress.step >= _AFTER
+    return due and not is_joint(state.model)
 
 
 def better_choices(state: State, setting: Setting[Batch]) -> Decision:

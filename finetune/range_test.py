@@ -35,7 +35,7 @@ def learning_rate_found(state: State, setting: Setting[Batch]) -> tuple[float, d
         if loss is None:
             break
         sum_gradients(state.model, setting.world)
-        clip(state.model, setting.recipe)
+        clip(state.model, setting.recipe, setting.world)
         state.optimizer.step()
         average = _SMOOTHING * average + (1 - _SMOOTHING) * float(setting.world.summed(loss))
         losses.append(average / (1 - _SMOOTHING ** (number + 1)))

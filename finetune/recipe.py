@@ -3,11 +3,13 @@
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from roadworthy.model_cards import InputError
 
 from .crops import Augmentation
+
+Tables = Literal["auto", "device", "host", "split"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,10 @@ class Recipe:
     probe: bool = True
     """Measure memory formats, precisions and compilation where the rest of the run is long enough to pay for it."""
     shard: bool = False
-    """Split the model over the processes, for one that does not fit into a device's memory (FSDP2)."""
+    """Split the model over the processes, for one that does not fit into a device's memory (FSDP2); or its tables."""
+
+    tables: Tables = "auto"
+    """Where embedding tables lie; by default where they fit: each device, split over the processes, host memory."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "epochs", "evaluations_per_epoch", "hold"):
@@ -72,6 +77,10 @@ class Recipe:
                 raise InputError(
                     f"the recipe has both shard and {name}, which needs the whole model in each process. Leave one out."
                 )
+        if self.tables not in get_args(Tables):
+            raise InputError(
+                f"the recipe's tables are to lie in {self.tables!r}. Expected one of: {', '.join(get_args(Tables))}."
+            )
         if not 0 <= self.frozen_share < 1:
             raise InputError(f"the recipe's frozen_share is {self.frozen_share}. Expected 0 or more, below 1.")
 

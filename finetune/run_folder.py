@@ -5,6 +5,7 @@ seen.bin           content digests of what was trained or stopped on
 data.json          what the data turned out to be: counts, fingerprints, groups that were trained on
 events.log         MLLOG lines: the clocks and the curve
 checkpoint.pt      where it stands; replaced as a whole
+tables-*           the rows of each process, where they share tables; the checkpoint says whose
 validation.jsonl   the last answers on validation, a row of evidence each; names.json says where to find the examples
 held-out.npz       what a fitted head says of labels that it had not seen; for the report, never published
 cache/             decoded images, tokenised texts

@@ -14,6 +14,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils._pytree import tree_map_only
 
+from .sparse_rows import shared_tables
 from .world import World
 
 
@@ -33,6 +34,11 @@ def shard(model: nn.Module, groups: Sequence[Sequence[str]], world: World, devic
 def is_sharded(model: nn.Module) -> bool:
     """Whether ``model`` is split over processes."""
     return isinstance(model, FSDPModule)
+
+
+def is_joint(model: nn.Module) -> bool:
+    """Whether the processes pass through ``model`` together, because each has a part of it or of its tables."""
+    return is_sharded(model) or bool(shared_tables(model))
 
 
 def own_part(tensor: torch.Tensor) -> torch.Tensor:

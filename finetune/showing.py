@@ -14,6 +14,7 @@ from .pixels import FORMATS
 from .text_table import SUFFIXES, columns_of, look_through
 
 SIDE = 256  # pixels of a thumbnail, at most
+SHOWN = ("image-classification", "text-classification")  # tasks whose examples are pictures or texts
 _LETTERS = 300
 _QUALITY = 82
 

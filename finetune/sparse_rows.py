@@ -1,6 +1,7 @@
 """Embedding tables of which a step touches few rows: their gradients name those, and so do their optimizers' steps.
 
-A table is the ``weight`` of a module that says ``sparse``, as `torch.nn.Embedding` does.
+A table is the ``weight`` of a module that says ``sparse``, as `torch.nn.Embedding` does. A
+``MovableTable`` also looks rows up wherever its weight lies, for a model that computes elsewhere.
 """
 
 from typing import Any
@@ -8,13 +9,44 @@ from typing import Any
 import torch
 from torch import nn
 
+from .shares import Shares
+from .table_parts import Parts
 from .world import World
+
+
+class MovableTable(nn.Module):
+    """A table that takes ids from any device and returns vectors there; of ``weight`` it may have a share of the rows.
+
+    ``rows``: how many it has in all processes. ``parts``: where all of them lie on the disk, while it is written.
+    """
+
+    sparse = True
+    weight: nn.Parameter
+    rows: int
+    shares: Shares | None = None
+    parts: Parts | None = None
 
 
 def tables_of(model: nn.Module) -> list[nn.Parameter]:
     """The parameters whose gradients are sparse, each once."""
     found = [module.weight for module in model.modules() if getattr(module, "sparse", False) is True]
     return [p for p in dict.fromkeys(found) if isinstance(p, nn.Parameter) and p.requires_grad]
+
+
+def movable(model: nn.Module) -> list[MovableTable]:
+    """The tables that may lie on another device than the rest."""
+    return [module for module in model.modules() if isinstance(module, MovableTable)]
+
+
+def named_tables(model: nn.Module) -> dict[str, MovableTable]:
+    """The same by the names of their parameters."""
+    modules = model.named_modules()
+    return {f"{path}.weight": module for path, module in modules if isinstance(module, MovableTable)}
+
+
+def shared_tables(model: nn.Module) -> dict[str, MovableTable]:
+    """Those of which this process has a share."""
+    return {name: table for name, table in named_tables(model).items() if table.shares is not None}
 
 
 def sum_rows(table: nn.Parameter, world: World) -> None:

@@ -15,7 +15,8 @@ from .optimizer import schedule, set_learning_rate
 from .plan import Step
 from .precision import autocast
 from .setting import Setting
-from .sharding import is_sharded
+from .sharding import is_joint, is_sharded
+from .shares import idle
 from .task import Batch
 
 
@@ -44,7 +45,7 @@ def take(state: State, setting: Setting[Batch], step: Step) -> torch.Tensor:
         loss = gradient(state.model, setting, step, half.precision, half.micro_batch)
     if not is_sharded(state.model):  # which adds up what it has, layer by layer, during backward
         sum_gradients(state.model, setting.world)
-    clip(state.model, setting.recipe)
+    clip(state.model, setting.recipe, setting.world)
     state.optimizer.step()
     average_statistics(state.model, setting.world)
     state.average.update(state.model)
@@ -84,24 +85,25 @@ def _accumulate(
     # Divided by the terms of the whole batch, so that its parts add up to its mean, however it was cut up.
     units = world.total(sum(work.units(batch) for batch in batches))
     weights = [1.0] * len(batches)
-    if is_sharded(model):
-        # Its processes hand one another their layers, so all pass through them equally often, at worst for nothing.
+    if is_joint(model):
+        # Its processes hand one another layers or rows, so all pass through them equally often, at worst for nothing.
         missing = -(-world.largest_share(len(step.examples)) // micro_batch) - len(batches)
         batches += [work.training_batch(step.examples[:1], seed=step.seed, epoch=step.epoch)] * missing
         weights += [0.0] * missing
     try:
         for batch, weight in zip(batches, weights, strict=True):
-            with autocast(precision, device):
+            with autocast(precision, device), idle(not weight):
                 part = weight * work.loss(model, batch) / units
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        if is_sharded(model):  # the others wait for its layers and cannot begin the step again
+        if is_joint(model):  # the others wait for its part and cannot begin the step again
             raise CheckError(
                 f"a micro-batch of {micro_batch} does not fit into the memory of this {device.type}; expected it to, "
-                "with the model split over the processes. Start a new run with a smaller batch or more processes."
+                "with the model or its tables split over the processes. Start a new run with a smaller batch or more "
+                "processes."
             ) from error
         return None
     return loss

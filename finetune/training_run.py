@@ -28,6 +28,8 @@ from .loop import Outcome
 from .meter import Meter
 from .model_config import ModelConfig
 from .optimizer import make_optimizer
+from .placement import Placement, move
+from .placing import EVENT, placed
 from .plan import Order, Plan
 from .progress import Report
 from .recipe import Recipe
@@ -35,7 +37,10 @@ from .run_folder import RunData, RunFolder, RunSpec
 from .seen import write_seen
 from .setting import Setting
 from .sharding import is_sharded, shard, whole
+from .shares import Shares, shared_out
+from .sparse_rows import shared_tables
 from .stopwatch import Stopwatch
+from .table_parts import WEIGHT, write_together
 from .task import Task, Workload
 from .tasks import named
 from .world import World
@@ -103,10 +108,27 @@ class TrainingRun:
         self.log.event("eval_samples", len(data.examples.part("validation")))
         return data
 
-    def model(self, config: ModelConfig, origin: ModelConfig) -> tuple[nn.Module, bool]:
+    def placed(self, config: ModelConfig) -> Placement | None:
+        """Where the model's tables will lie, where it has tables.
+
+        Raises:
+            InputError: they fit nowhere.
+        """
+        if not getattr(self.task, "has_tables", False):
+            return None
+        with self.world.together(), torch.device("meta"):  # counted, not allocated
+            counted = self.task.build(config)
+        placement = placed(counted, self.recipe, self.device, self.world, self.folder)
+        self.log.event(EVENT, placement.where, why=placement.why, processes=self.world.size)
+        if placement.host or placement.split:
+            self.report("data", 1, 1, summary=f"{placement.why[0].upper()}{placement.why[1:]}.")
+        return placement
+
+    def model(self, config: ModelConfig, origin: ModelConfig, placement: Placement | None) -> tuple[nn.Module, bool]:
         """The model to train, and whether its head is new."""
         torch.manual_seed(self.spec.seed)
-        with self.world.together():
+        shares = Shares(self.world) if placement is not None and placement.split else None
+        with self.world.together(), shared_out(shares):
             if self.start is None:
                 return self.task.adapted(self.task.build(config), self.recipe), False
             model = self.task.open(self.start, replace(origin, settings=config.settings))
@@ -115,13 +137,15 @@ class TrainingRun:
                 self.task.renew_head(model, config)
             return self.task.adapted(model, self.recipe), new_head
 
-    def prepared(self, model: nn.Module, data: Dataset[Any], config: ModelConfig) -> tuple[State, Setting[Any]]:
+    def prepared(
+        self, model: nn.Module, data: Dataset[Any], config: ModelConfig, placement: Placement | None
+    ) -> tuple[State, Setting[Any]]:
         """What changes with every step, from a checkpoint where there is one, and what does not."""
         recipe, world = self.recipe, self.world
-        split = recipe.shard and world.size > 1
+        split = recipe.shard and world.size > 1 and placement is None
         if not split:
-            model.to(self.device)
-            world.adopt(model)
+            move(model, self.device, host=placement is not None and placement.host)
+            world.adopt(model, but=shared_tables(model))
         work = self.task.workload(data, config, recipe, self.device)
         groups = self.task.layer_groups(model)
         freezing = Freezing(model, groups, share=recipe.frozen_share, normalisation=recipe.freeze_normalisation)
@@ -178,13 +202,19 @@ class TrainingRun:
     def finish(self, model: nn.Module, config: ModelConfig, data: Dataset[Any], outcome: Outcome) -> None:
         """Writes the candidate, the answers, and last what the data was, which says that the run is complete."""
         tensors = whole(model.state_dict())  # where each process has a part of it
+        held = {name: {WEIGHT: table.weight.detach()} for name, table in shared_tables(model).items()}
+        parts = write_together(self.folder.root, held, self.world)
         with self.world.together():
             if not self.world.leads:
                 return
             if is_sharded(model):
                 model = self.task.adapted(self.task.build(config), self.recipe)
                 model.load_state_dict(tensors)
+            for table in shared_tables(model).values():
+                table.parts = parts
             self.task.save(self.folder.candidate, self.task.merged(model), config, start=self.start)
+            if parts is not None:
+                parts.remove()
             self._describe(data, outcome)
 
     def _describe(self, data: Dataset[Any], outcome: Outcome) -> None:

@@ -10,6 +10,11 @@ from torch import nn
 from roadworthy.model_cards import InputError, StorageError
 from roadworthy.model_cards.snapshot import WEIGHTS
 
+from . import tensor_stream
+from .sparse_rows import MovableTable, named_tables
+from .table_parts import WEIGHT, Parts
+from .tensor_stream import Streamed
+
 
 def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
     """Every tensor of the snapshot, by name.
@@ -52,9 +57,22 @@ def write_weights(folder: Path, model: nn.Module) -> None:
     Raises:
         StorageError: the folder cannot be written.
     """
-    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if tables := named_tables(model):  # which may be larger than what is free beside them
+            streamed = {key: Streamed.of(value) for key, value in model.state_dict().items()}
+            streamed |= {name: _whole(name, table, table.parts) for name, table in tables.items() if table.parts}
+            tensor_stream.write(folder / WEIGHTS, streamed, metadata={"format": "pt"})
+            return
+        tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     except (OSError, SafetensorError) as error:
         raise StorageError(f"cannot write the model to {folder}: {error}. Free space there and try again.") from error
+
+
+def _whole(name: str, table: MovableTable, parts: Parts) -> Streamed:
+    return Streamed(
+        shape=(table.rows, *table.weight.shape[1:]),
+        dtype=table.weight.dtype,
+        rows=lambda start, stop: parts.rows(WEIGHT, name, start, stop),
+    )

@@ -6,7 +6,7 @@ group of their own, so that a GPU's queue need not be waited for; tensors travel
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -72,6 +72,16 @@ class World:
                 dist.all_reduce(value)
         return value
 
+    def exchanged(self, value: torch.Tensor, give: Sequence[int], take: Sequence[int]) -> torch.Tensor:
+        """Hands ``give[p]`` of ``value``'s first dimension to process p, one after another, for ``take[p]`` from it.
+
+        ``value`` lies on the run's device, as in every other process.
+        """
+        got = value.new_empty(sum(take), *value.shape[1:])
+        with _nobody_lost():
+            dist.all_to_all_single(got, value.contiguous(), list(take), list(give))
+        return got
+
     def gathered(self, items: list[Item]) -> list[Item]:
         """The items of all processes, in the order of their ranks, in every process."""
         if self.size == 1:
@@ -91,12 +101,14 @@ class World:
         chosen: Item = held[0]
         return chosen
 
-    def adopt(self, model: nn.Module) -> None:
-        """Gives ``model`` the leading process's weights and buffers."""
+    def adopt(self, model: nn.Module, *, but: Collection[str] = ()) -> None:
+        """Gives ``model`` the leading process's weights and buffers, ``but`` those of these names."""
         if self.size == 1:
             return
         with torch.no_grad(), _nobody_lost():
-            for value in model.state_dict().values():
+            for name, value in model.state_dict().items():
+                if name in but:
+                    continue
                 whole = value.contiguous()  # a broadcast takes no other memory format
                 dist.broadcast(whole, src=0)
                 value.copy_(whole)

@@ -43,9 +43,7 @@ class Dlrm(nn.Module):
         pairs = torch.tensor([(i, j) for i in range(vectors) for j in range(i)], dtype=torch.int64).reshape(-1, 2)
         self.register_buffer("pairs", pairs.T.contiguous(), persistent=False)
         self.pairs: torch.Tensor
-        with torch.no_grad():
-            for table, size in zip(self.tables.each(), sizes, strict=True):
-                table.uniform_(-math.sqrt(1 / size), math.sqrt(1 / size))
+        self.tables.fill(lambda block, size: block.uniform_(-math.sqrt(1 / size), math.sqrt(1 / size)))
 
     def forward(self, numeric: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Logits [B] of rows with numbers, float [B, N], and categories, int64 [B, sum of hotness]."""

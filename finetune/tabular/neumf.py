@@ -43,7 +43,7 @@ class NeuMf(nn.Module):
         limit = math.sqrt(3 / self.score.in_features)  # LeCun's
         nn.init.uniform_(self.score.weight, -limit, limit)
         for tables in (self.factors, self.inputs):
-            nn.init.normal_(tables.weight, 0.0, 0.01)
+            tables.fill(lambda block, size: block.normal_(0.0, 0.01))
 
     def forward(self, numeric: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Logits [B] of users and items, int64 [B, 2]. ``numeric``, [B, 0], is what every model of rows is given."""

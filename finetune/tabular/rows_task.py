@@ -16,6 +16,7 @@ from roadworthy.finetune.examples import Dataset
 from roadworthy.finetune.inputs import Inputs
 from roadworthy.finetune.model_config import ModelConfig, our_section, read_document, upstream_of, write_document
 from roadworthy.finetune.recipe import Recipe
+from roadworthy.finetune.shares import shared_out
 from roadworthy.finetune.task import Options
 from roadworthy.finetune.weights import read_weights, write_weights
 from roadworthy.model_cards import InputError, Protocol, Target
@@ -37,6 +38,7 @@ class RowsTask(ABC):
     options: frozenset[str]
     config_files = (CONFIG, FILE)
     near = None
+    has_tables = True  # which may lie apart, so that they are counted before they are built
 
     @abstractmethod
     def labels(self, encoder: Encoder) -> tuple[str, ...]:
@@ -127,7 +129,7 @@ class RowsTask(ABC):
         """
         own = replace(config, settings={**config.settings, "encoder": Encoder.load(folder)})
         # Looked at before memory is taken for it: a few digits of a configuration would fill all there is.
-        with torch.device("meta"):
+        with torch.device("meta"), shared_out(None):
             expected, wanted = self.build(own), self.build(config)
         tensors = read_weights(folder, expected)
         model = self.build(config)

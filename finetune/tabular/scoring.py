@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from roadworthy.finetune.placement import device_of
 from roadworthy.model_cards import InputError
 
 from .encoder import Encoder
@@ -33,7 +34,7 @@ def score(model: nn.Module, encoder: Encoder, rows: Any) -> NDArray[np.float64]:
     except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"cannot read these rows: {error}. Expected dictionaries with the same names.") from error
     numeric, ids = encoder.encode(table)
-    device = next(model.parameters()).device
+    device = device_of(model)
     found = [np.empty(0)]
     for start in range(0, len(ids), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)

@@ -50,10 +50,9 @@ class WideDeep(nn.Module):
         self.layers = nn.Sequential(*made)
         self.score = _filled(nn.Linear(layers[-1], 1))
         nn.init.zeros_(self.wide.weight)
-        with torch.no_grad():
-            for tables in self.deep.values():
-                for table in tables.each():  # type: ignore[operator]
-                    nn.init.trunc_normal_(table, std=(2 / sum(table.shape)) ** 0.5)
+        for tables in self.deep.values():
+            assert isinstance(tables, Tables)
+            tables.fill(lambda block, size: nn.init.trunc_normal_(block, std=(2 / (size + block.shape[1])) ** 0.5))
 
     def forward(self, numeric: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Logits [B] of rows with numbers, float [B, N], and categories, int64 [B, sum of hotness], -1 for none."""

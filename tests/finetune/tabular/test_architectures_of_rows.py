@@ -157,6 +157,6 @@ def test_a_lookup_touches_the_rows_it_names() -> None:
     assert gradient is not None
     assert gradient.is_sparse
     assert gradient.coalesce().indices().tolist() == [[7, 999, 1000, 1007, 2999]]
-    apart = [table.detach().clone().requires_grad_() for table in tables.each()]
+    apart = [table.detach().clone().requires_grad_() for table in torch.split(tables.weight, list(tables.sizes))]
     torch.stack([table[ids[:, f]] for f, table in enumerate(apart)], dim=1).square().sum().backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(gradient.to_dense(), torch.cat([t.grad for t in apart if t.grad is not None]))
