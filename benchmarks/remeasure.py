@@ -33,7 +33,7 @@ class Condition:
 
     name: str
     arithmetic: str = "float32 on CPUs"
-    tasks: tuple[str, ...] = ("image", "text")
+    tasks: tuple[str, ...] = ("image", "text", "clicks", "ratings", "catalogue", "rankings")
     threads: int = 1
     batch: int | None = None
     precision: str = "float32"
@@ -93,6 +93,11 @@ def prepared(model: nn.Module, asked: Condition) -> nn.Module:
 
 def shaped(batch: Any, asked: Condition) -> Any:
     """The batch in the condition's layout and type."""
+    if asked.weights == "bfloat16" and hasattr(batch, "numeric"):
+        return replace(batch, numeric=batch.numeric.to(torch.bfloat16))
+    if asked.weights == "bfloat16" and hasattr(batch, "inputs"):
+        numeric, ids = batch.inputs
+        return replace(batch, inputs=(numeric.to(torch.bfloat16), ids))
     if not hasattr(batch, "images"):
         return batch
     images = batch.images

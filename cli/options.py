@@ -56,7 +56,8 @@ LabelColumnOption = Annotated[
     str | None, typer.Option(help="The column with the labels, where its name does not tell.")
 ]
 GroupColumnOption = Annotated[
-    str | None, typer.Option(help="The column that names the patient, user or document: never in two parts.")
+    str | None,
+    typer.Option(help="The column that names the patient, user, document, or the list that rows are ranked in."),
 ]
 GroupPatternOption = Annotated[
     str | None,

@@ -14,12 +14,12 @@ from .sparse_rows import Apart, tables_of
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Over the parameters that are trained; weight decay on matrices and kernels alone.
 
-    Tables with sparse gradients have neither decay nor SGD's momentum: both would touch every row. With AdamW the
-    moments of the rows that a step touches move, with Adagrad one sum for each of them (`row_optimizers`).
+    Tables with sparse gradients have no momentum of SGD's: it would touch every row. With AdamW the moments of the rows
+    that a step touches move, with Adagrad one sum for each of them (`row_optimizers`), and only such rows decay.
     """
     tables = tables_of(model)
     dense = _dense(model, recipe, leave_out=tables)
-    return Apart(dense, _of_rows(tables, recipe)) if tables else dense
+    return Apart(dense, _of_rows(tables, recipe), decay=recipe.row_decay) if tables else dense
 
 
 def _of_rows(tables: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:

@@ -59,6 +59,8 @@ class Recipe:
     """Run a learning-rate range test first, on the run's own clock."""
     probe: bool = True
     """Measure memory formats, precisions and compilation where the rest of the run is long enough to pay for it."""
+    row_decay: float = 0.0
+    """Weight decay of tables, of the rows that a step touches: with Adam no number grows much beyond its inverse."""
     shard: bool = False
     """Split the model over the processes, for one that does not fit into a device's memory (FSDP2); or its tables."""
 

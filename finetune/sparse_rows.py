@@ -72,10 +72,15 @@ def sum_rows(table: nn.Parameter, world: World) -> None:
 
 
 class Apart(torch.optim.Optimizer):
-    """Two optimizers, of everything else and of tables, that to the outside are one."""
+    """Two optimizers, of everything else and of tables, that to the outside are one.
 
-    def __init__(self, dense: torch.optim.Optimizer, rows: torch.optim.Optimizer) -> None:
+    ``decay``: before each step the rows that it touches shrink by so much times the learning rate, as AdamW's weights
+    do (Loshchilov & Hutter 2019); the others stay as they are.
+    """
+
+    def __init__(self, dense: torch.optim.Optimizer, rows: torch.optim.Optimizer, *, decay: float = 0.0) -> None:
         self._parts = (dense, rows)
+        self._decay = decay
         self._sizes = tuple(len(part.param_groups) for part in self._parts)
         super().__init__([group for part in self._parts for group in part.param_groups], {})
         for part in self._parts:  # Adagrad has its sums from the start
@@ -85,6 +90,8 @@ class Apart(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One step of each."""
         assert closure is None
+        if self._decay:
+            _shrink_rows(self._parts[1], self._decay)
         for part in self._parts:
             part.step()
 
@@ -98,3 +105,12 @@ class Apart(torch.optim.Optimizer):
         dense, rows = self._parts
         dense.param_groups, rows.param_groups = self.param_groups[: self._sizes[0]], self.param_groups[self._sizes[0] :]
         dense.state = rows.state = self.state
+
+
+@torch.no_grad()
+def _shrink_rows(tables: torch.optim.Optimizer, decay: float) -> None:
+    for group in tables.param_groups:
+        for table in group["params"]:
+            if table.grad is not None:
+                rows = table.grad._indices()[0].unique()
+                table.index_copy_(0, rows, table.index_select(0, rows) * (1 - group["lr"] * decay))

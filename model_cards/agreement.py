@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .evidence import Row, fingerprint_of
+from .likeness import apart, same_answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """``same`` is the share of equal predictions; ``largest_difference`` is between the two probabilities
-    that were given for one example's prediction, at most 1 and as exact as evidence is (six decimals)."""
+    """``same`` is the share of equal predictions, of groups that of equal orders; ``largest_difference`` is between the
+    two probabilities that were given for one example's prediction, or for any item of a group: at most 1 and as exact
+    as evidence is."""
 
     n: int
     same: float
@@ -26,6 +28,6 @@ def agreement(rows: Sequence[Row], first: Sequence[Row]) -> Agreement | None:
     pairs = list(zip(rows, first, strict=True))
     return Agreement(
         n=len(rows),
-        same=sum(a.prediction == b.prediction for a, b in pairs) / len(pairs),
-        largest_difference=max(abs(a.confidence - b.confidence) for a, b in pairs),
+        same=sum(same_answer(a, b) for a, b in pairs) / len(pairs),
+        largest_difference=max(apart(a, b) for a, b in pairs),
     )

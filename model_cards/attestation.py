@@ -84,13 +84,14 @@ def attest(
             f"{claim.data.test.fingerprint[:16]}, found {test.n:,} with {test.fingerprint[:16]}. Nothing was attested; "
             "give the data that its card names."
         )
+    metric = score(claim.protocol, rows)  # it refuses rows of another form, before they are compared
     answers = second_answers(claim.protocol, rows, version.first)
     tolerance = tolerance_for(claim.protocol, claim.environment, environment)
     return AttestationRecord(
         subject=version.subject,
         attestation=Attestation(
             protocol=claim.protocol,
-            metric=score(claim.protocol, rows),
+            metric=metric,
             test=test,
             answers=answers,
             tolerance=tolerance,

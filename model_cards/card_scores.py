@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .card_baselines import NOT_MEASURED, NOTHING, Cells, chance_cells, popularity_cells
 from .click_plots import calibration_plot, click_calibration, lift_plot, precision_recall_plot, roc_plot
 from .clicks import clicks_of
 from .errors import InputError
@@ -71,7 +72,11 @@ def _recommendation(protocol: Protocol, rows: Sequence[Row]) -> Section:
     text = [
         "## Recommendations\n",
         f"Each of {len(rows):,} users has one item to be found among {among} others. Equal scores count against it.\n",
-        _table(_figures(protocol, rows), protocol),
+        _table(
+            _figures(protocol, rows), protocol, ("most popular", "difference, paired"), popularity_cells(protocol, rows)
+        ),
+        "*Most popular*: the same candidates in the order of how often they occur in the training data, which needs no "
+        "model.\n",
         "## Popularity\n",
         f"The items that were found occur {_median(counts[hit])} times in the training data (median), those that were "
         f"missed {_median(counts[~hit])} times.\n",
@@ -88,7 +93,9 @@ def _ranking(protocol: Protocol, rows: Sequence[Row]) -> Section:
     text = [
         "## Ranking\n",
         f"Groups with a relevant item: {len(places):,} of {len(rows):,}; the others are left out.\n",
-        _table(figures, protocol),
+        _table(figures, protocol)
+        if legacy
+        else _table(figures, protocol, ("by chance",), chance_cells(protocol.metric, rows)),
     ]
     if legacy:
         exact = score(ranking(), whole)
@@ -112,14 +119,19 @@ def _figures(protocol: Protocol, rows: Sequence[Row]) -> dict[str, Metric]:
     return found
 
 
-def _table(figures: Mapping[str, Metric], protocol: Protocol) -> str:
-    lines = [
-        f"| {name} | {told(name, figures[name].value)} | {_interval(figures[name])} |\n"
-        if name in figures
-        else f"| {name} | not measured | |\n"
-        for name in FAMILIES[protocol.family].metrics
-    ]
-    return f"| metric | value | 95 % |\n|---|---|---|\n{''.join(lines)}"
+def _table(
+    figures: Mapping[str, Metric], protocol: Protocol, beside: Sequence[str] = (), cells: Cells = NOTHING
+) -> str:
+    """A line for each metric of the family; ``beside`` names further columns, which ``cells`` fill."""
+    lines = [_line(("metric", "value", "95 %", *beside)), "|---" * (3 + len(beside)) + "|\n"]
+    for name in FAMILIES[protocol.family].metrics:
+        own = (told(name, figures[name].value), _interval(figures[name])) if name in figures else (NOT_MEASURED, "")
+        lines.append(_line((name, *own, *cells.get(name, (NOT_MEASURED,) * len(beside)))))
+    return "".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "".join(f"| {cell} " if cell else "| " for cell in cells) + "|\n"
 
 
 def _interval(metric: Metric) -> str:

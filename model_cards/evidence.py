@@ -21,7 +21,8 @@ _CLASSIFIED = re.compile(
 )
 _RANKED = re.compile(
     rb'\{"confidence":([0-9](?:\.[0-9]+)?),"id":"([0-9a-f]+)","prediction":\{"above":' + _CLASS + rb',"equal":' + _CLASS
-    + rb'\},"truth":\{"candidates":' + _CLASS + rb',"pool":"([0-9a-f]+)","seen":' + _CLASS + rb"\}\}"
+    + rb'\},"truth":\{"candidates":' + _CLASS + rb',"pool":"([0-9a-f]+)"(?:,"popular":' + _CLASS
+    + rb')?,"seen":' + _CLASS + rb"\}\}"
 )  # fmt: skip
 _SHARE = rb"-?[0-9]+\.[0-9]*[1-9]"  # a whole number has no point, and is left to who reads every form
 _LABELS = rb"\[([01](?:,[01])*)\]"
@@ -30,6 +31,7 @@ _GROUPED = re.compile(
     rb',"truth":(?:' + _LABELS + rb'|\{"labels":' + _LABELS + rb',"start":(0|[1-9][0-9]{0,14})\})'
     rb'(?:,"unit":"([0-9a-f]+)")?\}'
 )
+_DIGITS = bytes.maketrans(b"01", b"\0\1")
 
 # What was right, and what the model said: a label, an answer's text, a list of boxes, a number.
 Answer = Any
@@ -74,11 +76,13 @@ def load(data: bytes) -> tuple[Row, ...]:
         DamagedError: a line that is no row; the message names it.
     """
     lines = data.removesuffix(b"\n").split(b"\n") if data else []
-    return tuple(_row(line, number) for number, line in enumerate(lines, start=1))
+    # All rows of a file have one form, as a rule: that of the first is tried first.
+    short = next((form for form in (_classified, _ranked, _grouped) if lines and form(lines[0])), _any_form)
+    return tuple(short(line) or _any_row(line, number) for number, line in enumerate(lines, start=1))
 
 
-def _row(line: bytes, number: int) -> Row:
-    return _classified(line) or _ranked(line) or _grouped(line) or _any_row(line, number)
+def _any_form(line: bytes) -> Row | None:
+    return _classified(line) or _ranked(line) or _grouped(line)
 
 
 def _classified(line: bytes) -> Row | None:
@@ -105,12 +109,13 @@ def _ranked(line: bytes) -> Row | None:
     found = _RANKED.fullmatch(line)
     if found is None:
         return None
-    told, identity, above, equal, candidates, pool, seen = found.groups()
+    told, identity, above, equal, candidates, pool, popular, seen = found.groups()
     if not _is_canonical(told):
         return None
+    truth = {"candidates": int(candidates), "pool": pool.decode(), "seen": int(seen)}
     return Row(
         id=identity.decode(),
-        truth={"candidates": int(candidates), "pool": pool.decode(), "seen": int(seen)},
+        truth=truth if popular is None else truth | {"popular": int(popular)},
         prediction={"above": int(above), "equal": int(equal)},
         confidence=float(told),
     )
@@ -122,8 +127,10 @@ def _grouped(line: bytes) -> Row | None:
     if found is None:
         return None
     told, identity, said, alone, labels, start, unit = found.groups()
-    scores = list(map(float, said.split(b",")))
-    if not _is_canonical(told) or ",".join(map(repr, scores)).encode() != said:
+    words = said.split(b",")
+    scores = list(map(float, words))
+    # How sure the model was is one of the scores, spelt alike, unless somebody else wrote the row.
+    if ",".join(map(repr, scores)).encode() != said or not (told in words or _is_canonical(told)):
         return None
     return Row(
         id=identity.decode(),
@@ -135,7 +142,7 @@ def _grouped(line: bytes) -> Row | None:
 
 
 def _numbers(labels: bytes) -> list[int]:
-    return [digit - 48 for digit in labels[::2]]  # "0,1,1": a digit, a comma, a digit
+    return list(labels[::2].translate(_DIGITS))  # "0,1,1": a digit, a comma, a digit
 
 
 def _is_canonical(number: bytes) -> bool:

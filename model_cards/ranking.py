@@ -1,6 +1,7 @@
 """MAP@12 of groups: over whole groups, and as the reference counted it, cut at the edges of its batches."""
 
 from collections.abc import Sequence
+from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from .protocol_family import Parameters
 from .unit_means import UnitMean
 
 K = 12
+_PADDED = 4  # times as many places as items, at most, where groups are laid out as lines of one length
 Values = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
@@ -47,7 +49,17 @@ def _precisions(items: Items) -> tuple[Numbers, Values]:
 
 def worst_ties_first(items: Items) -> Numbers:
     """The items' order by group and falling score; among equal scores what is irrelevant comes first."""
-    order: Numbers = np.lexsort((items.label, -items.score, items.group))
+    sizes = np.bincount(items.group)
+    width, starts = int(sizes.max()), np.cumsum(sizes) - sizes
+    order: Numbers
+    if len(sizes) * width > _PADDED * len(items.group):
+        order = np.lexsort((items.label, -items.score, items.group))
+        return order
+    # A line for each group, sorted by itself: a tenth of the time of sorting all at once. Padding comes last.
+    there = np.arange(width) < sizes[:, None]
+    score, label = np.full(there.shape, np.inf), np.zeros(there.shape, dtype=np.int64)
+    score[there], label[there] = -items.score, items.label
+    order = (starts[:, None] + np.lexsort((label, score), axis=1))[there]
     return order
 
 
@@ -59,6 +71,22 @@ def first_relevant(rows: Sequence[Row]) -> Numbers:
     group, place = items.group[order][relevant], places(items.group, order)[relevant]
     found: Numbers = place[np.unique(group, return_index=True)[1]]
     return found
+
+
+def by_chance(rows: Sequence[Row]) -> float:
+    """MAP@12 of an order by chance, on average over all orders of the same groups.
+
+    Of n items r are relevant. Place k holds one in r of n orders; of the k - 1 items before it (k - 1)(r - 1) / (n - 1)
+    are then relevant on average, so that the precision there is one more than that over k.
+    """
+    items = items_of(rows, placed=False)
+    n, relevant = (np.bincount(items.group, weights, minlength=len(rows)) for weights in (None, items.label))
+    n, relevant = n[relevant > 0], relevant[relevant > 0]
+    total = np.zeros(len(n))
+    for k in range(1, K + 1):
+        precision = (1 + (k - 1) * (relevant - 1) / np.maximum(1, n - 1)) / k
+        total += np.where(k <= n, relevant / n * precision, 0.0)
+    return fsum((total / np.minimum(K, relevant)).tolist()) / len(n)
 
 
 MAP = UnitMean(metric="map_at_12", worths=_worths, share=True)

@@ -6,7 +6,8 @@ same draw only (``docs/decisions/0029-scores-as-evidence.md``).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import replace
 from math import log2
 from typing import Any
 
@@ -23,12 +24,22 @@ from .unit_means import UnitMean
 K = 10
 _POOL = re.compile("[0-9a-f]{16}")
 _TRUTH, _PREDICTION = {"candidates", "pool", "seen"}, {"above", "equal"}
+_POPULAR = "popular"  # in the truth of evidence since 0.1; what was measured before does not say it
 # Rounded, because mathematical libraries differ in the last place and an audit compares for equality.
 _GAINS = np.array([round(1 / log2(rank + 1), 15) for rank in range(1, K + 1)] + [0.0])
 
 
 def user_row(
-    *, id: str, candidates: int, pool: str, seen: int, above: int, equal: int, score: float, unit: str | None = None
+    *,
+    id: str,
+    candidates: int,
+    pool: str,
+    seen: int,
+    above: int,
+    equal: int,
+    score: float,
+    popular: int | None = None,
+    unit: str | None = None,
 ) -> Row:
     """One user's row of evidence.
 
@@ -40,10 +51,13 @@ def user_row(
         above: how many candidates scored above it, those whose score is no number among them.
         equal: how many scored the same.
         score: what the model gave the item, as a probability.
+        popular: how many candidates occur more often in the training data, or as often and have a lower number: what
+            a list of the most frequent items puts before it.
     """
+    told = {} if popular is None else {_POPULAR: int(popular)}
     return Row(
         id=id,
-        truth={"candidates": int(candidates), "pool": pool, "seen": int(seen)},
+        truth={"candidates": int(candidates), "pool": pool, "seen": int(seen), **told},
         prediction={"above": int(above), "equal": int(equal)},
         confidence=float(score),
         unit=unit,
@@ -65,6 +79,16 @@ def ranks(rows: Sequence[Row]) -> NDArray[np.int64]:
 def seen(rows: Sequence[Row]) -> NDArray[np.int64]:
     """How often each user's item occurs in the training data, [rows]."""
     return np.array([row.truth["seen"] for row in rows], dtype=np.int64)
+
+
+def by_popularity(rows: Sequence[Row]) -> list[Row] | None:
+    """The same users and candidates, answered by how often an item occurs in training: what needs no model.
+
+    ``None`` where a row does not say how many candidates are more popular.
+    """
+    if not rows or any(_POPULAR not in row.truth for row in rows):
+        return None
+    return [replace(row, prediction={"above": row.truth[_POPULAR], "equal": 0}, confidence=0.0) for row in rows]
 
 
 def hit_rate(rows: Sequence[Row], _: Parameters) -> Estimate:
@@ -102,13 +126,17 @@ def _fit(rows: Sequence[Row]) -> bool:
         columns = [[truth[name] for truth in truths] for name in ("candidates", "seen")]
         columns += [[one[name] for one in said] for name in ("above", "equal")]
         named = all(map(_POOL.fullmatch, [truth["pool"] for truth in truths]))
+        told = [truth[_POPULAR] for truth in truths if _POPULAR in truth]
+        columns.append(told or [0] * len(rows))
         sizes = {(len(truth), len(one)) for truth, one in zip(truths, said, strict=True)}
     except (TypeError, LookupError):
         return False
-    if not named or sizes != {(len(_TRUTH), len(_PREDICTION))} or not all(_are_whole(column) for column in columns):
+    expected = {(len(_TRUTH) + bool(told), len(_PREDICTION))}
+    if not named or sizes != expected or not all(_are_whole(column) for column in columns):
         return False
-    candidates, seen, above, equal = (np.array(column, dtype=np.int64) for column in columns)
-    return bool(min(seen.min(), above.min(), equal.min()) >= 0 and (above + equal <= candidates).all())
+    candidates, seen, above, equal, popular = (np.array(column, dtype=np.int64) for column in columns)
+    fewest = min(column.min() for column in (seen, above, equal, popular))
+    return bool(fewest >= 0 and (np.maximum(above + equal, popular) <= candidates).all())
 
 
 def _are_whole(column: list[Any]) -> bool:
@@ -117,7 +145,7 @@ def _are_whole(column: list[Any]) -> bool:
 
 def _check(row: Row) -> None:
     truth, said = row.truth, row.prediction
-    if _is_form(truth, _TRUTH) and _is_form(said, _PREDICTION) and _counts(truth, said):
+    if _is_form(truth, _TRUTH, {_POPULAR}) and _is_form(said, _PREDICTION) and _counts(truth, said):
         return
     raise InputError(
         f"row {row.id[:16]} is no evidence of a recommendation: expected candidates, pool (16 hex digits) and seen, "
@@ -125,13 +153,14 @@ def _check(row: Row) -> None:
     )
 
 
-def _is_form(value: Any, names: set[str]) -> bool:
-    return isinstance(value, dict) and value.keys() == names
+def _is_form(value: Any, names: set[str], optional: Set[str] = frozenset()) -> bool:
+    return isinstance(value, dict) and value.keys() - optional == names
 
 
 def _counts(truth: dict[str, Any], said: dict[str, Any]) -> bool:
-    figures = (truth["candidates"], truth["seen"], said["above"], said["equal"])
+    popular = truth.get(_POPULAR, 0)
+    figures = (truth["candidates"], truth["seen"], said["above"], said["equal"], popular)
     whole = all(type(figure) is int and figure >= 0 for figure in figures)
     pool = truth["pool"]
     named = isinstance(pool, str) and _POOL.fullmatch(pool) is not None
-    return whole and named and bool(said["above"] + said["equal"] <= truth["candidates"])
+    return whole and named and max(said["above"] + said["equal"], popular) <= int(truth["candidates"])

@@ -132,8 +132,17 @@ def _ratings(profiles: Sequence[Profile], stated: Overrides, user: str, item: st
     )
 
 
+def called_user(name: str) -> bool:
+    """Whether a column of this name is taken for users by itself."""
+    return _folded(name) in USER
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.casefold())
+
+
 def _named(profiles: Sequence[Profile], words: Sequence[str], taken: frozenset[str]) -> str | None:
-    folded = {re.sub(r"[^a-z0-9]+", "_", one.name.casefold()): one.name for one in profiles if one.name not in taken}
+    folded = {_folded(one.name): one.name for one in profiles if one.name not in taken}
     return next((folded[word] for word in words if word in folded), None)
 
 

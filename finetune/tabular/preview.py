@@ -16,7 +16,7 @@ from roadworthy.model_cards import InputError
 
 from .click_data import stated
 from .findings import Finding, findings
-from .infer import infer
+from .infer import called_user, infer
 from .profile import profiles_of
 from .schema_table import schema_table
 from .store_build import read_table
@@ -51,10 +51,14 @@ def is_of_features(data: Path) -> bool:
 def preview(data: Path, options: Mapping[str, str | int], report: Report) -> Preview:
     """Reads all of ``data``, changes nothing.
 
+    A group that an option names is what rows are ranked within, as in ``schema.toml``; a column that is called a user
+    is whom rows belong to, as it is for clicks.
+
     Raises:
         InputError: a table that no run would take; its rows are named.
     """
-    profiles, said = profiles_of(data), stated(data, options)
+    ranked = not called_user(str(options.get("group_column", "")))
+    profiles, said = profiles_of(data), stated(data, options, ranked=ranked)
     schema = infer(profiles, said)
     with tempfile.TemporaryDirectory(prefix="roadworthy-data-") as aside:
         store, _ = read_table(data, Path(aside), stated=said, report=report)

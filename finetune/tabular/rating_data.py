@@ -105,6 +105,7 @@ def _field(
     starts, ends = taken.indptr[users], taken.indptr[users + 1]
     indptr = np.concatenate([[0], np.cumsum(ends - starts)]).astype(np.int64)
     items = np.concatenate([taken.items[a:b] for a, b in zip(starts, ends, strict=True)] or [taken.items[:0]])
+    place = _by_popularity(seen)
     count, line = store.encoder.sizes[1], {row: number for number, row in enumerate(rows.tolist())}
     if protocol.family == SAMPLED:
         drawn = draw_negatives(
@@ -117,8 +118,19 @@ def _field(
         )
         field = Field(line=line, items=drawn.items, kept=drawn.kept)
         counts, pools = drawn.kept.sum(axis=1), drawn_pools(drawn)
+        popular = (drawn.kept & (place[drawn.items] < place[test][:, None])).sum(axis=1)
     else:
         field = Field(line=line, items=None, kept=None)
         counts, pools = catalogue_pools(indptr, items.astype(np.int64), test, n_items=count)
-    figures = zip(counts.tolist(), pools, seen[test].tolist(), strict=True)
-    return field, [{"candidates": one, "pool": pool, "seen": often} for one, pool, often in figures]
+        owner = np.repeat(np.arange(len(test)), ends - starts)
+        popular = place[test] - np.bincount(owner, place[items] < place[test][owner], minlength=len(test)).astype(int)
+    figures = zip(counts.tolist(), pools, popular.tolist(), seen[test].tolist(), strict=True)
+    names = ("candidates", "pool", "popular", "seen")
+    return field, [dict(zip(names, one, strict=True)) for one in figures]
+
+
+def _by_popularity(seen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each item, [items], from 0, the most frequent first; among equals the lower number."""
+    place = np.empty(len(seen), dtype=np.int64)
+    place[np.argsort(-seen, kind="stable")] = np.arange(len(seen))
+    return place

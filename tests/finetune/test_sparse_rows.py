@@ -47,10 +47,10 @@ def taken(net: Net, optimizer: torch.optim.Optimizer, steps: range) -> None:
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_step_moves_what_it_touches(kind: Kind) -> None:
-    """Every row that was looked up, and no other, by not one bit; decay neither."""
+    """Every row that was looked up, and no other, by not one bit; by decay neither."""
     net = Net()
     before = net.table.weight.detach().clone()
-    optimizer = make_optimizer(net, replace(RECIPE, optimizer=kind))
+    optimizer = make_optimizer(net, replace(RECIPE, optimizer=kind, row_decay=0.5))
     assert isinstance(optimizer, Apart)
     taken(net, optimizer, range(3))
     touched = {0, 1, 2, 4, 7}
@@ -81,10 +81,25 @@ def test_adam_is_torchs_where_every_row_is_touched() -> None:
     torch.testing.assert_close(sparse.state_dict(), dense.state_dict(), atol=1e-4, rtol=1e-3)
 
 
+def test_decay_is_torchs_adamw_where_every_row_is_touched() -> None:
+    """A decay that is large enough to be seen; and doubled rows decay once."""
+    plain = replace(RECIPE, optimizer="adamw", learning_rate=0.02, momentum=0.9, weight_decay=0.5, row_decay=0.5)
+    ids = torch.arange(50).repeat(2)
+    sparse, dense, without = Net(), Net(sparse=False), Net()
+    for net, recipe in ((sparse, plain), (dense, plain), (without, replace(plain, row_decay=0.0))):
+        optimizer = make_optimizer(net, recipe)
+        for _ in range(5):
+            optimizer.zero_grad()
+            net(ids).square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(sparse.state_dict(), dense.state_dict(), atol=1e-4, rtol=1e-3)
+    assert (sparse.table.weight - without.table.weight).abs().max() > 0.01
+
+
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_checkpoint_goes_on_with_the_same_bits(kind: Kind, tmp_path: Path) -> None:
     """Moments and rates of both optimizers are in it."""
-    recipe = replace(RECIPE, optimizer=kind)
+    recipe = replace(RECIPE, optimizer=kind, row_decay=0.5)
     whole = Net()
     taken(whole, make_optimizer(whole, recipe), range(8))
     first = Net()

@@ -151,3 +151,15 @@ def test_a_duplicate_changes_the_fingerprint() -> None:
 def test_swapped_truths_change_the_fingerprint() -> None:
     """Truths belong to their examples."""
     assert fingerprint([("a", 0), ("b", 1)]) != fingerprint([("a", 1), ("b", 0)])
+
+
+def test_rows_of_several_forms_in_one_file() -> None:
+    """The first one's form is tried first; the others are read as they would be alone."""
+    rows = [
+        Row(id="aa", truth=1, prediction=0, confidence=0.5),
+        Row(id="bb", truth=[0, 1], prediction=[0.25, 0.75], confidence=0.75),
+        Row(id="cc", truth=[0, 1], prediction=[0.25, 0.75], confidence=0.5),
+        Row(id="dd", truth="a word", prediction=None, confidence=1.0),
+    ]
+    for order in (rows, rows[1:], rows[2:], rows[3:]):
+        assert load(dump(order)) == tuple(order)

