@@ -15,8 +15,9 @@ from roadworthy.model_cards import canonical
 
 from .source import Source
 
-_SHARE = 2**24  # examples sorted at a time, about: a gigabyte
+_SHARE = 2**22  # examples sorted at a time, about: 300 MB
 _PIECE = 2**20  # examples looked at at a time
+_WRITTEN = 2**18  # lines made at a time
 _STAGE = "comparing rows"
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint8).reshape(256, 2)
 
@@ -40,36 +41,42 @@ def in_order(source: Source, numbers: NDArray[np.integer], report: Report = sile
     """These examples, ascending by digest and, where the truth is 0 or 1, then by it, in shares."""
     done = 0
     for share in _shares(source, numbers):
-        digest = source.digest[share]
-        words = np.ascontiguousarray(digest).view(">u8").astype(np.uint64)
-        truths = source.binary(share)
-        source.give_back()
-        by = np.lexsort((*(() if truths is None else (truths,)), *words.T[::-1]))
-        yield Contents(digest=digest[by], numbers=share[by])
-        done += len(by)
+        yield _sorted(source, share)
+        done += len(share)
         report(_STAGE, done, len(numbers))
+
+
+def _sorted(source: Source, share: NDArray[np.integer]) -> Contents:
+    digest = source.digest[share]
+    words = np.ascontiguousarray(digest).view(">u8").astype(np.uint64)
+    truths = source.binary(share)
+    source.give_back()
+    by = np.lexsort((*(() if truths is None else (truths,)), *words.T[::-1]))
+    return Contents(digest=digest[by], numbers=share[by])
 
 
 def fingerprint(source: Source, numbers: NDArray[np.integer], report: Report = silent) -> str:
     """`evidence.fingerprint` of these examples: the same digits, though there is no list of them."""
     whole, begun = hashlib.sha256(), False
     for share in in_order(source, numbers, report):
-        lines = _lines(source, share)
-        whole.update(lines[0 if begun else 1 :])
-        begun = begun or len(lines) > 0
+        for lines in _lines(source, share):
+            whole.update(memoryview(lines)[0 if begun else 1 :])
+            begun = True
     return whole.hexdigest()
 
 
-def _lines(source: Source, share: Contents) -> bytes:
+def _lines(source: Source, share: Contents) -> Iterator[bytes]:
     """``["0a…",1]`` for each example, a line feed before each."""
     truths = source.binary(share.numbers)
     if truths is not None:
-        return _binary_lines(share.digest, truths)
+        for start in range(0, len(truths), _WRITTEN):
+            yield _binary_lines(share.digest[start : start + _WRITTEN], truths[start : start + _WRITTEN])
+        return
     lines = (
         canonical.dump([bytes(digest).hex(), source.truth(number)])
         for digest, number in zip(share.digest, share.numbers.tolist(), strict=True)
     )
-    return b"".join(b"\n" + line for line in sorted(lines))
+    yield from (b"\n" + line for line in sorted(lines))
 
 
 def _binary_lines(digest: NDArray[np.uint8], truths: NDArray[np.uint8]) -> bytes:
@@ -131,13 +138,14 @@ def _pieces(numbers: NDArray[np.integer]) -> Iterator[tuple[int, NDArray[np.inte
 
 
 def _shares(source: Source, numbers: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
-    shares = 1 << max(0, min(16, int(np.ceil(np.log2(max(1, len(numbers)) / _SHARE)))))
-    if shares == 1:
+    bits = max(0, min(16, int(np.ceil(np.log2(max(1, len(numbers)) / _SHARE)))))
+    if not bits:
         yield numbers
         return
-    for number in range(shares):
-        chosen = []
-        for _, piece in _pieces(numbers):
-            leading = source.digest[piece, 0].astype(np.uint32) << 8 | source.digest[piece, 1]
-            chosen.append(piece[leading * shares >> 16 == number])
-        yield np.concatenate(chosen)
+    share = np.empty(len(numbers), dtype=np.uint16)
+    for done, piece in _pieces(numbers):
+        leading = source.digest[piece, 0].astype(np.uint16) << 8 | source.digest[piece, 1]
+        share[done - len(piece) : done] = leading >> (16 - bits)
+        source.give_back()
+    for number in range(1 << bits):
+        yield numbers[share == number]

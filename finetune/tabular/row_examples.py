@@ -134,7 +134,8 @@ class RowExamples(Examples):
 
     @cached_property
     def _different(self) -> int:
-        return contents.different(self.source, np.concatenate(list(self._numbers.values())), self.report)
+        assert isinstance(self.members, Members)
+        return contents.different(self.source, self.members.numbers, self.report)
 
     def seen(self) -> Iterator[NDArray[np.uint8]]:
         """Content digests of everything to train or stop on, ascending and each once, in pieces uint8 [n, W]."""

@@ -56,11 +56,12 @@ def _facts(examples: Examples) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("share", [2**24, 200])
+@pytest.mark.parametrize("share", [2**22, 200])
 def test_it_is_what_a_list_is(both: tuple[RowExamples, Examples], monkeypatch: pytest.MonkeyPatch, share: int) -> None:
     """Fingerprints, copies, groups: in one share of contents or in many."""
     monkeypatch.setattr(contents, "_SHARE", share)
-    monkeypatch.setattr(contents, "_PIECE", 64 if share < 2**24 else 2**20)
+    monkeypatch.setattr(contents, "_PIECE", 64 if share < 2**22 else 2**20)
+    monkeypatch.setattr(contents, "_WRITTEN", 7)
     found, listed = both
     assert _facts(found) == _facts(listed)
     assert len(found.leaked()) == 7 + 3
