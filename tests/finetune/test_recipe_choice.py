@@ -55,7 +55,7 @@ def test_what_is_written_is_read_again(changes: dict[str, Any]) -> None:
         ("full:epochs", "found 'epochs' with the value ''"),
         ("full:name=x", "found 'name'"),
         ("full:epochs=many", "the recipe's epochs cannot be 'many'"),
-        ("full:optimizer=adagrad", "the recipe's optimizer cannot be 'adagrad'"),
+        ("full:optimizer=lion", "the recipe's optimizer cannot be 'lion'"),
         ("full:epochs=none", "the recipe's epochs cannot be 'none'"),
     ],
 )
