@@ -17,6 +17,7 @@ from .source import Source
 
 _SHARE = 2**22  # examples sorted at a time, about: 300 MB
 _PIECE = 2**20  # examples looked at at a time
+_GATHERED = 2**18  # digests looked up at a time
 _WRITTEN = 2**18  # lines made at a time
 _STAGE = "comparing rows"
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint8).reshape(256, 2)
@@ -47,8 +48,8 @@ def in_order(source: Source, numbers: NDArray[np.integer], report: Report = sile
 
 
 def _sorted(source: Source, share: NDArray[np.integer]) -> Contents:
-    digest = source.digest[share]
-    words = np.ascontiguousarray(digest).view(">u8").astype(np.uint64)
+    digest = _digests(source, share)
+    words = digest.view(">u8").astype(np.uint64)
     truths = source.binary(share)
     source.give_back()
     by = np.lexsort((*(() if truths is None else (truths,)), *words.T[::-1]))
@@ -103,14 +104,12 @@ def among(
         there = np.zeros(len(held), dtype=np.bool_)
         for done, piece in _pieces(others):
             there[_found(held, _words(source, piece))[1]] = True
-            source.give_back()
             report(_STAGE, done, len(others))
         return there[at]
     held = np.unique(_words(source, others))
     found = np.zeros(len(numbers), dtype=np.bool_)
     for done, piece in _pieces(numbers):
         found[done - len(piece) : done] = _found(held, _words(source, piece))[0]
-        source.give_back()
         report(_STAGE, done, len(numbers))
     return found
 
@@ -126,8 +125,17 @@ def _found(held: NDArray[np.void], asked: NDArray[np.void]) -> tuple[NDArray[np.
 
 def _words(source: Source, numbers: NDArray[np.integer]) -> NDArray[np.void]:
     """Digests as texts of one length, which numpy sorts as it sorts bytes."""
-    digest = np.ascontiguousarray(source.digest[numbers])
+    digest = _digests(source, numbers)
     return digest.view(f"S{digest.shape[1]}").reshape(-1)
+
+
+def _digests(source: Source, numbers: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """uint8 [n, W]. A share's examples lie in every page of the file: some pages at a time are kept in memory."""
+    digest = np.empty((len(numbers), source.digest.shape[1]), dtype=np.uint8)
+    for start in range(0, len(numbers), _GATHERED):
+        digest[start : start + _GATHERED] = source.digest[numbers[start : start + _GATHERED]]
+        source.give_back()
+    return digest
 
 
 def _pieces(numbers: NDArray[np.integer]) -> Iterator[tuple[int, NDArray[np.integer]]]:

@@ -62,6 +62,7 @@ def test_it_is_what_a_list_is(both: tuple[RowExamples, Examples], monkeypatch: p
     monkeypatch.setattr(contents, "_SHARE", share)
     monkeypatch.setattr(contents, "_PIECE", 64 if share < 2**22 else 2**20)
     monkeypatch.setattr(contents, "_WRITTEN", 7)
+    monkeypatch.setattr(contents, "_GATHERED", 11)
     found, listed = both
     assert _facts(found) == _facts(listed)
     assert len(found.leaked()) == 7 + 3
