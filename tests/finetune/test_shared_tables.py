@@ -26,6 +26,7 @@ SGD: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.
 TOLERANCE = 1e-5
 
 
+@pytest.mark.slow
 def test_three_processes_have_what_one_has(tmp_path: Path) -> None:
     """The script says what: it holds each process's share against whole tables."""
     script = str(Path(__file__).with_name("shared_tables_of_three.py"))

@@ -35,6 +35,7 @@ def logged(run: Path) -> dict[tuple[str, str], Curve]:
     return found
 
 
+@pytest.mark.slow
 def test_a_run_as_tensorboard_reads_it(snapshot: Path, lay: Lay, tmp_path: Path) -> None:
     """Evaluations are the log's, over samples; loss and learning rate have a value for each step."""
     with TensorBoard(tmp_path / "events") as board:

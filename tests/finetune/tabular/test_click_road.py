@@ -124,6 +124,7 @@ def test_a_version_is_fine_tuned_further(verified: Verified, data: Path, tmp_pat
     assert second.claim.parent is not None
 
 
+@pytest.mark.slow
 def test_whose_rows_they_are_is_told_by_digest(data: Path, flights: pd.DataFrame, tmp_path: Path) -> None:
     """No aircraft lies in two parts, the interval goes by aircraft, and none is named in what is published."""
     out = tmp_path / "run"

@@ -54,6 +54,7 @@ def versions(parts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
     return pulled, _road(pulled, parts[1], work / "second", epochs=2, reference="demo/films@1.0.0")
 
 
+@pytest.mark.slow
 def test_new_users_and_films_get_rows(versions: tuple[Path, Verified], parts: tuple[Path, Path]) -> None:
     """After those that the parent has, which keep their numbers."""
     old, new = Encoder.load(versions[0]), Encoder.load(versions[1].snapshot)
@@ -65,6 +66,7 @@ def test_new_users_and_films_get_rows(versions: tuple[Path, Verified], parts: tu
     assert open_snapshot(versions[1].snapshot).model.get_submodule("factors").weight.shape == (sum(new.sizes), 8)
 
 
+@pytest.mark.slow
 def test_the_parent_is_measured_on_the_same_users(versions: tuple[Path, Verified]) -> None:
     """It knows half of them and answers the others as unseen; the comparison is paired, and all is audited."""
     snapshot = versions[1].snapshot
@@ -77,6 +79,7 @@ def test_the_parent_is_measured_on_the_same_users(versions: tuple[Path, Verified
     assert audit(snapshot, [SIGNER.public_key]).reasons == ()
 
 
+@pytest.mark.slow
 def test_before_its_first_step_it_answers_as_its_parent(
     versions: tuple[Path, Verified], parts: tuple[Path, Path], tmp_path: Path
 ) -> None:
