@@ -1,6 +1,6 @@
 """What a look at a user's data found: pure facts, counted over its examples."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .examples import Example, Examples, Unreadable
 from .label_check import LabelCheck
 from .leak_report import Against, GroupReport, NearReport, report_groups
-from .split import Part
+from .split import PARTS, Part
 
 SCARCE = 10  # training examples; a class with fewer is hardly learned, and its recall hardly measured
 _BINS = 24
@@ -113,13 +113,13 @@ def count_classes(examples: Examples) -> tuple[ClassCount, ...]:
     """Every class in the order of the labels, those without an example included; none where a task has none."""
     if not examples.labels:
         return ()
-    found = Counter((e.truth, e.part) for e in examples.members)
+    found = {part: examples.counts(part) for part in PARTS}
     return tuple(
         ClassCount(
             label=label,
-            train=found[number, "train"],
-            validation=found[number, "validation"],
-            test=found[number, "test"],
+            train=found["train"][number],
+            validation=found["validation"][number],
+            test=found["test"][number],
         )
         for number, label in enumerate(examples.labels)
     )

@@ -98,9 +98,9 @@ class Examples:
         seen = self.seen_groups()
         return tuple(e for e in self.part("test") if e.group in seen)
 
-    def counts(self) -> Counter[Answer]:
-        """How many examples of each class there are to train on."""
-        return Counter(e.truth for e in self.part("train"))
+    def counts(self, part: Part = "train") -> Counter[Answer]:
+        """How many examples of each class a part has."""
+        return Counter(e.truth for e in self.part(part))
 
 
 Payload = TypeVar("Payload")

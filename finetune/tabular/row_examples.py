@@ -156,10 +156,10 @@ class RowExamples(Examples):
         test = self._groups(self._numbers["test"])
         return self._of(self._numbers["test"][(test >= 0) & np.isin(test, self._groups(self._seen))])
 
-    def counts(self) -> Counter[Answer]:
-        """How many examples of each class there are to train on."""
-        truths = self.source.binary(self._numbers["train"])
+    def counts(self, part: Part = "train") -> Counter[Answer]:
+        """How many examples of each class a part has."""
+        truths = self.source.binary(self._numbers[part])
         if truths is None:
-            return super().counts()
+            return super().counts(part)
         ones = int(np.count_nonzero(truths))
         return Counter({truth: n for truth, n in enumerate((len(truths) - ones, ones)) if n})

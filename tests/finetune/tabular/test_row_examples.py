@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 import torch
 
-from roadworthy.finetune.examples import Examples
+from roadworthy.finetune.data_report import sentence
+from roadworthy.finetune.examples import Examples, check_distinct, check_parts
 from roadworthy.finetune.progress import silent
 from roadworthy.finetune.split import Part
 from roadworthy.finetune.tabular import contents
 from roadworthy.finetune.tabular.click_data import read_clicks
 from roadworthy.finetune.tabular.ranking_data import read_groups
-from roadworthy.finetune.tabular.row_examples import RowExamples
+from roadworthy.finetune.tabular.row_examples import Members, RowExamples
 from roadworthy.finetune.tabular.rows_workload import Inputs
 from roadworthy.finetune.tabular.source import RowSource
 from roadworthy.model_cards import Protocol
@@ -52,7 +53,8 @@ def _facts(examples: Examples) -> dict[str, Any]:
         "seen": np.concatenate(list(examples.seen())).tolist(),
         "groups": examples.seen_groups(),
         "crossing": tuple(examples.crossing()),
-        "counts": examples.counts() if examples.labels else None,
+        "counts": [examples.counts(part) for part in parts] if examples.labels else None,
+        "said": sentence(examples),
     }
 
 
@@ -124,3 +126,16 @@ def test_rows_that_lie_on_the_device_are_those_of_the_files(
     store.give_back()
     for ours, theirs in zip(held.of(rows), read.of(rows), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_a_run_makes_no_object_of_what_it_only_counts(
+    both: tuple[RowExamples, Examples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hundred million rows that would be minutes, and all pages of the files."""
+    monkeypatch.setattr(Members, "__getitem__", None)
+    found = both[0]
+    check_distinct(found)
+    check_parts(found)
+    assert "copies of others" in sentence(found)
+    assert [found.record(part).n for part in get_args(Part)] == [2012, 403, 602]
+    assert len(list(found.seen())) == 1
