@@ -15,7 +15,7 @@ from roadworthy.model_cards import canonical
 
 from .source import Source
 
-_SHARE = 2**22  # examples sorted at a time, about: 300 MB
+_SHARE = 2**21  # examples sorted at a time, about: 150 MB
 _PIECE = 2**20  # examples looked at at a time
 _GATHERED = 2**18  # digests looked up at a time
 _WRITTEN = 2**18  # lines made at a time

@@ -92,8 +92,9 @@ class RowExamples(Examples):
         part = np.asarray(self.source.part)[numbers]
         return {name: numbers[part == NUMBER[name]] for name in PARTS}
 
-    @cached_property
+    @property
     def _seen(self) -> NDArray[np.integer]:
+        # Not kept: four bytes for each of very many rows.
         return np.concatenate([self._numbers["train"], self._numbers["validation"]])
 
     def _of(self, numbers: NDArray[np.integer]) -> Members:
@@ -110,7 +111,8 @@ class RowExamples(Examples):
 
     @cached_property
     def _leaked(self) -> NDArray[np.integer]:
-        return self._seen[contents.among(self.source, self._seen, self._numbers["test"], self.report)]
+        seen = self._seen
+        return seen[contents.among(self.source, seen, self._numbers["test"], self.report)]
 
     def leaked(self) -> Members:
         """Examples to train or stop on whose content is also in the test part."""

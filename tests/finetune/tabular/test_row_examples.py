@@ -58,11 +58,11 @@ def _facts(examples: Examples) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("share", [2**22, 200])
+@pytest.mark.parametrize("share", [2**21, 200])
 def test_it_is_what_a_list_is(both: tuple[RowExamples, Examples], monkeypatch: pytest.MonkeyPatch, share: int) -> None:
     """Fingerprints, copies, groups: in one share of contents or in many."""
     monkeypatch.setattr(contents, "_SHARE", share)
-    monkeypatch.setattr(contents, "_PIECE", 64 if share < 2**22 else 2**20)
+    monkeypatch.setattr(contents, "_PIECE", 64 if share < 2**21 else 2**20)
     monkeypatch.setattr(contents, "_WRITTEN", 7)
     monkeypatch.setattr(contents, "_GATHERED", 11)
     found, listed = both
