@@ -7,6 +7,7 @@ Shapes: R rows of a table, W its columns, U different rows that a step touches.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,16 +35,8 @@ def touched(table: nn.Parameter) -> tuple[torch.Tensor, torch.Tensor] | None:
     return rows, functional.embedding_bag(order, values, counts.cumsum(0) - counts, mode="sum")
 
 
-class RowAdam(torch.optim.Optimizer):
-    """Adam (Kingma & Ba 2015, algorithm 1) of touched rows: ``torch.optim.SparseAdam``'s formula.
-
-    The moments of a row that a step does not touch stay as they are; the bias is corrected by the table's steps.
-    """
-
-    def __init__(
-        self, tables: Iterable[nn.Parameter], *, lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
-    ) -> None:
-        super().__init__(tables, {"lr": lr, "betas": betas, "eps": eps})
+class _OfRows(torch.optim.Optimizer, ABC):
+    """A step of every table that has a gradient, on the rows that it names."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -53,6 +46,22 @@ class RowAdam(torch.optim.Optimizer):
             for table in group["params"]:
                 if (found := touched(table)) is not None:
                     self._take(table, *found, group)
+
+    @abstractmethod
+    def _take(self, table: nn.Parameter, rows: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+        """Moves ``rows``, int64 [U], by their ``gradient`` [U, W]."""
+
+
+class RowAdam(_OfRows):
+    """Adam (Kingma & Ba 2015, algorithm 1) of touched rows: ``torch.optim.SparseAdam``'s formula.
+
+    The moments of a row that a step does not touch stay as they are; the bias is corrected by the table's steps.
+    """
+
+    def __init__(
+        self, tables: Iterable[nn.Parameter], *, lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+    ) -> None:
+        super().__init__(tables, {"lr": lr, "betas": betas, "eps": eps})
 
     def _take(self, table: nn.Parameter, rows: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]) -> None:
         state, (first, second) = self.state[table], group["betas"]
@@ -68,7 +77,7 @@ class RowAdam(torch.optim.Optimizer):
         table.index_copy_(0, rows, moved)
 
 
-class RowWiseAdagrad(torch.optim.Optimizer):
+class RowWiseAdagrad(_OfRows):
     """Adagrad (Duchi et al. 2011) with one accumulator for a whole row: the mean of its squared gradients.
 
     What FBGEMM calls exact row-wise Adagrad and facebookresearch/dlrm ``RWSAdagrad``; of a table one column wide it is
@@ -77,15 +86,6 @@ class RowWiseAdagrad(torch.optim.Optimizer):
 
     def __init__(self, tables: Iterable[nn.Parameter], *, lr: float, eps: float = 1e-10) -> None:
         super().__init__(tables, {"lr": lr, "eps": eps})
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """One step of every table that has a gradient."""
-        assert closure is None
-        for group in self.param_groups:
-            for table in group["params"]:
-                if (found := touched(table)) is not None:
-                    self._take(table, *found, group)
 
     def _take(self, table: nn.Parameter, rows: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]) -> None:
         state = self.state[table]
