@@ -142,7 +142,7 @@ def breakdown(state: State, setting: Setting[Any], size: Size) -> dict[str, floa
             return work.loss(model, batch) / work.units(batch)
 
     def optimise() -> None:
-        clip(model, setting.recipe)
+        clip(model, setting.recipe, setting.world)
         state.optimizer.step()
         state.average.update(model)
 

@@ -152,7 +152,6 @@ def _work(store: Store, device: torch.device) -> ClickWorkload | RatingWorkload:
         split=store.split,
         origin="made up",
         noun="row",
-        source=source,
     )
     if store.schema.shape == "clicks":
         return ClickWorkload(

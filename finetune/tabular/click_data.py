@@ -67,7 +67,6 @@ def read_clicks(
         split=store.split,
         origin=str(root),
         noun="row",
-        source=source,
         report=report,
     )
     check_distinct(examples)

@@ -135,7 +135,6 @@ def read_groups(
         split=store.split,
         origin=str(root),
         noun="group",
-        source=groups,
         report=report,
     )
     check_distinct(examples)

@@ -90,7 +90,6 @@ def read_ratings(
         split=store.split,
         origin=str(root),
         noun="rating",
-        source=source,
         report=report,
     )
     check_distinct(examples)

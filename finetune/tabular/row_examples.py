@@ -77,17 +77,21 @@ def used(source: Source) -> NDArray[np.integer]:
 
 @dataclass(frozen=True, kw_only=True)
 class RowExamples(Examples):
-    """The examples of a source. ``members`` are `Members`; all else is counted where they lie.
+    """The examples of a source, of which all else is counted where they lie.
 
     ``report``: told how far the counting is, which takes minutes where there are a hundred million.
     """
 
-    source: Source = field(repr=False)
+    members: Members
     report: Report = field(default=silent, repr=False)
+
+    @property
+    def source(self) -> Source:
+        """Where they lie."""
+        return self.members.source
 
     @cached_property
     def _numbers(self) -> dict[Part, NDArray[np.integer]]:
-        assert isinstance(self.members, Members)
         numbers = self.members.numbers
         part = np.asarray(self.source.part)[numbers]
         return {name: numbers[part == NUMBER[name]] for name in PARTS}
@@ -120,7 +124,6 @@ class RowExamples(Examples):
 
     def without_leaked(self) -> "RowExamples":
         """The same data, what leaked left out of training and stopping; the test part stays whole."""
-        assert isinstance(self.members, Members)
         numbers = self.members.numbers
         return replace(self, members=self._of(numbers[~np.isin(numbers, self._leaked)]))
 
@@ -136,7 +139,6 @@ class RowExamples(Examples):
 
     @cached_property
     def _different(self) -> int:
-        assert isinstance(self.members, Members)
         return contents.different(self.source, self.members.numbers, self.report)
 
     def seen(self) -> Iterator[NDArray[np.uint8]]:
